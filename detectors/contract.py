@@ -1,0 +1,73 @@
+"""What a detector is given and gives back.
+
+The engine cuts each client's queries of a model into blocks by the client's own count, computes one row of features
+per block, and asks every detector once per block. A detector sees columns of such rows, never a query, an input or a
+client's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Feature rows of n blocks, of any clients of one model, in the order in which the blocks were completed.
+
+    `features` maps a feature's name to its (n,) column; NaN where a window does not have it. `kind` is the kind of
+    input (OPAQUE, DENSE, ROWS, TEXT). `queries` (n,) counts the client's queries so far. `settings` of the model that
+    detectors may read (sensitive columns and the like) stand in `features` already.
+    """
+
+    kind: int
+    features: Mapping[str, Floats]
+    queries: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def feature(self, name: str) -> Floats:
+        """The column of that name; NaN throughout where this kind of input does not have it."""
+        column = self.features.get(name)
+        return np.full(len(self), np.nan) if column is None else column
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One feature behind a score: its value, and how far it carries the test from honest (0) to attack (1)."""
+
+    feature: str
+    value: float
+    share: float
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """One attack family, or one way of being unusual.
+
+    `family` is a name of the taxonomy. `tests` names the columns of `score`. `kinds` are the kinds of input on which
+    the detector can say anything. `reads` are the features it asks for.
+    """
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    tests: ClassVar[tuple[str, ...]]
+    kinds: ClassVar[frozenset[int]]
+    reads: ClassVar[frozenset[str]]
+
+    def score(self, blocks: Blocks) -> Floats:
+        """Strength of each test for each block, shape (n, len(tests)), 0 (as honest clients) to 1 (as the attack).
+
+        Pure: the same blocks give the same answer, whatever was asked before. A feature that is NaN gives 0."""
+        ...
+
+    def reasons(self, blocks: Blocks, row: int, test: int) -> tuple[Reason, ...]:
+        """The features behind one score, the weakest first: what would have kept the test silent."""
+        ...

@@ -1,0 +1,1 @@
+"""From block scores to calibrated evidence: client-level tails, traffic profiles, river models, the learning gate."""

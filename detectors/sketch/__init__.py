@@ -1,0 +1,1 @@
+"""From inputs to sketches: raw inputs end here. One kind of input per file."""

@@ -1,0 +1,1 @@
+"""The finding: what the engine claims about a client, and what every format is rendered from."""

@@ -1,0 +1,110 @@
+"""A finding and its revisions: this client, this model, this attack family, this episode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Literal
+
+Status = Literal["open", "updated", "closed"]
+Tier = Literal["named", "novelty"]
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """One number behind a piece of evidence: what it is, what is usual for this model (None: not known yet), and how
+    far it carries the test, from 0 (as honest clients) to 1 (as the attack)."""
+
+    feature: str
+    value: float
+    usual: float | None
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one test of a detector says of the client: strength 0 to 1, its e-value, and the numbers behind it."""
+
+    detector: str
+    test: str
+    family: str
+    strength: float
+    evalue: float
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What the client may have got so far: estimates, from counts that the window and the client's totals keep."""
+
+    queries: int
+    answered: int
+    output_bits: float
+    distinct_inputs: int
+    classes_seen: int
+    classes_known: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where the finding comes from, so that it can be made again: positions in the log and what computed it."""
+
+    topic: str
+    partition: int
+    first_offset: int
+    last_offset: int
+    detector_version: str
+    config_hash: str
+    key_epochs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One revision of a finding. Times are event time in microseconds since 1970.
+
+    Identity (model, client, family, episode) makes `finding`; evidence grows in revisions under it. `client` is a
+    pseudonym in text form; `members` are those of a campaign. `queries` counts the client's queries of that model
+    when the finding first opened. `risk` is 0 to 100. `budget` is the e-value that had to be beaten.
+    """
+
+    finding: str
+    revision: int
+    status: Status
+    tier: Tier
+    family: str
+    model: str
+    client: str | None
+    members: tuple[str, ...] = ()
+    group: str | None = None
+    severity: Severity
+    risk: float
+    evalue: float
+    budget: float
+    started: int
+    raised_at: int
+    updated_at: int
+    queries: int
+    title: str
+    reason: str
+    evidence: tuple[Evidence, ...]
+    profile: str | None
+    exposure: Exposure
+    response: tuple[str, ...]
+    lineage: Lineage
+    labels: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Names this revision for ever: the same log gives the same id, so that a second delivery is no second alert."""
+        return f"{self.finding}-{self.revision:04d}"
+
+
+def finding_id(tenant: str, model: str, client: str, family: str, episode: int) -> str:
+    """32 hexadecimal digits from the identity of a finding.
+
+    >>> finding_id("default", "credit", "p7qm", "extraction", 1) == finding_id("default", "credit", "p7qm", "extraction", 1)
+    True
+    """
+    identity = "\0".join((tenant, model, client, family, str(episode))).encode()
+    return blake2b(identity, digest_size=16).hexdigest()
