@@ -1,0 +1,22 @@
+"""The one exception for what a person can mend: what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+
+class Trouble(Exception):
+    """Something that a person can put right. The command line prints it, without a traceback, and exits with 2.
+
+    >>> print(Trouble(what="the port is 99999", where="probewatch.toml: health.port", mend="write 1 to 65535"))
+    what:  the port is 99999
+    where: probewatch.toml: health.port
+    mend:  write 1 to 65535
+    """
+
+    def __init__(self, *, what: str, where: str, mend: str) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"what:  {self.what}\nwhere: {self.where}\nmend:  {self.mend}"
