@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Trouble(Exception):
+class Trouble(Exception):  # noqa: N818  (what a person reads, not a fault of the program)
     """Something that a person can put right. The command line prints it, without a traceback, and exits with 2.
 
     >>> print(Trouble(what="the port is 99999", where="probewatch.toml: health.port", mend="write 1 to 65535"))

@@ -1,0 +1,56 @@
+"""Settings of the daemon itself: where it keeps what it knows, how often, its health page and its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class RuntimeSettings(BaseModel):
+    """Where the daemon keeps what it knows, and how often."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    state: Path = Path("/var/lib/probewatch")
+    """Folder for snapshots, the outbox and the audit log. It has to outlive the process."""
+
+    snapshot_seconds: float = Field(default=30.0, gt=0, le=3_600)
+    """Seconds between two snapshots of a partition that had new records; offsets are committed with the snapshot."""
+
+    snapshot_records: int = Field(default=1_000_000, ge=1)
+    """Records of one partition after which a snapshot is taken, however little time has passed."""
+
+    poll_seconds: float = Field(default=0.5, gt=0, le=30)
+    """Seconds that one poll waits for records when there are none."""
+
+    drain_seconds: float = Field(default=10.0, ge=0, le=600)
+    """Seconds that alerts on their way get at shutdown; what is left stays in the outbox for the next start."""
+
+
+class HealthSettings(BaseModel):
+    """The pages /metrics, /healthz and /readyz."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    address: str = "127.0.0.1"
+    """Address to listen on. The pages name no client, but they are not protected: open them with care."""
+
+    port: int = Field(default=9464, ge=0, le=65_535)
+    """Port to listen on; 0 takes a free one and logs it."""
+
+    stall_seconds: float = Field(default=60.0, gt=0, le=3_600)
+    """Seconds without a poll that returned after which /healthz answers 503."""
+
+
+class LogSettings(BaseModel):
+    """The log of the daemon, on standard error. It never holds an input or a name of a client."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important lines that are written."""
+
+    form: Literal["auto", "json", "text"] = "auto"
+    """One JSON object per line, or text; `auto` writes text on a terminal and JSON otherwise."""
