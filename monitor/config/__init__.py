@@ -1,1 +1,1 @@
-"""Settings: what can be set, what it means, and where a value came from."""
+"""Typed settings that explain themselves; everything is handed its own small settings object from here."""

@@ -54,7 +54,10 @@ def _mend(path: Path, reader: Reader) -> str:
     if setting is None:
         return reader.meaning(path) or "write what the message asks for"
     delete = "" if setting.required or setting.default is None else f", or delete it to get {setting.default}"
-    return f"write {setting.kind}{delete}. {setting.meaning}"
+    if setting.kind == "secret":
+        return f'give {{file = "/path"}} or {{env = "NAME"}}. {setting.meaning}'
+    article = "" if setting.kind.startswith("`") else "a "
+    return f"give {article}{setting.kind}{delete}. {setting.meaning}"
 
 
 def _origin(path: Path, origins: Origins) -> str:

@@ -46,7 +46,7 @@ def toml_lines(text: str) -> dict[Path, int]:
     """The line on which each table or key of a TOML text begins, as far as lines tell (not inside inline tables).
 
     >>> toml_lines('[a]\\nb = 1\\n[[c.d]]\\ne.f = 2')
-    {('a',): 1, ('a', 'b'): 2, ('c', 'd', '0'): 3, ('c', 'd', '0', 'e', 'f'): 4}
+    {('a',): 1, ('a', 'b'): 2, ('c',): 3, ('c', 'd', '0'): 3, ('c', 'd', '0', 'e', 'f'): 4}
     """
     lines: dict[Path, int] = {}
     table: Path = ()
@@ -54,6 +54,8 @@ def toml_lines(text: str) -> dict[Path, int]:
     for number, line in enumerate(text.splitlines(), start=1):
         if header := _HEADER.match(line):
             table = _names(header[2])
+            for end in range(1, len(table)):
+                lines.setdefault(table[:end], number)
             if header[1] == "[[":
                 repeats[table] += 1
                 table = (*table, str(repeats[table] - 1))

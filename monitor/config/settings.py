@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from typing import Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from monitor.config.engine import EngineSettings
 from monitor.config.keys import KeySettings
 from monitor.config.runtime import HealthSettings, LogSettings, RuntimeSettings
+from monitor.config.sources import FileSettings, KafkaSettings
+
+
+class SourceSettings(BaseModel):
+    """Where the query logs come from: one of the two."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kafka: KafkaSettings | None = None
+    """A consumer group over topics of query logs."""
+
+    files: FileSettings | None = None
+    """Recorded logs."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.kafka is not None and self.files is not None:
+            raise ValueError("give one of source.kafka and source.files")
+        return self
 
 
 class Settings(BaseModel):
@@ -18,8 +38,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, title="probewatch settings")
 
-    keys: KeySettings
-    """The key behind pseudonyms and sketches."""
+    keys: KeySettings | None = None
+    """The key behind pseudonyms and sketches. `run` has to have it; `replay` without it uses a key that everybody
+    knows, so that its pseudonyms protect nobody."""
+
+    source: SourceSettings = Field(default_factory=SourceSettings)
+    """Where the query logs come from; `replay` is told on the command line instead."""
 
     engine: EngineSettings = Field(default_factory=EngineSettings)
     """What decides findings."""
@@ -35,5 +59,8 @@ class Settings(BaseModel):
 
     def config_hash(self) -> str:
         """16 hexadecimal digits that change with whatever changes findings, and with nothing else."""
-        decisive = {"engine": self.engine.model_dump(mode="json"), "epoch": self.keys.epoch}
+        decisive = {
+            "engine": self.engine.model_dump(mode="json"),
+            "epoch": None if self.keys is None else self.keys.epoch,
+        }
         return blake2b(orjson.dumps(decisive, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()

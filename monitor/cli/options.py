@@ -1,0 +1,35 @@
+"""What several commands share: the options --config and --json, the loaded settings, lines of JSON."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+if TYPE_CHECKING:
+    from monitor.config.load import Loaded
+
+config_file: Final = click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="PROBEWATCH_CONFIG",
+    help="Settings, TOML or YAML; PROBEWATCH__SECTION__KEY in the environment overrides them.",
+)
+
+as_json: Final = click.option("--json", is_flag=True, help="JSON for machines, one object per line.")
+
+
+def loaded(config: Path | None) -> Loaded:
+    """The settings of the file and the environment; Trouble, or a group of them, where they are wrong."""
+    from monitor.config.load import load
+
+    return load(config, os.environ)
+
+
+def write_json(value: object, *, indent: bool = False) -> None:
+    """One JSON document on standard output, with a line break after it."""
+    import orjson
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0))

@@ -1,0 +1,88 @@
+"""`probewatch`: the commands, each imported when it is asked for, and how errors reach people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
+from typing import Any, Final
+
+import click
+
+from monitor.config.trouble import Trouble
+
+# name -> module in this package that holds `command`, and the line of the overview; importing them all just to list
+# them would cost a second
+COMMANDS: Final = MappingProxyType(
+    {
+        "run": ("run", "Watch the logs of the settings until told to stop."),
+        "replay": ("replay", "Put recorded logs through the same engine, at full speed."),
+        "check": ("check", "Check settings, keys, connections, and what each detector can see."),
+        "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
+        "detectors": ("detectors", "List the detectors, or explain one."),
+        "config": ("config", "Show the settings in force, or what can be set."),
+        "pseudonym": ("pseudonym", "Turn names into the pseudonyms that alerts carry."),
+        "record": ("record", "What a record of a query looks like."),
+        "siem": ("siem", "Prepare Elasticsearch and Kibana for alerts."),
+        "demo": ("demo", "Show a recorded attack day, end to end."),
+    }
+)
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are asked for. A Trouble is printed without a traceback, exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the overview."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now; None where the name is not known."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"monitor.cli.{COMMANDS[cmd_name][0]}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The overview, from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; what a person can mend is printed on standard error."""
+        found: list[Trouble] = []
+        try:
+            return super().invoke(ctx)
+        except* Trouble as group:
+            found = list(_leaves(group))
+        for trouble in found:
+            click.echo(f"{trouble}\n", err=True)
+        return ctx.exit(2)
+
+
+def _leaves(group: BaseExceptionGroup[Trouble]) -> Sequence[Trouble]:
+    found: list[Trouble] = []
+    for inner in group.exceptions:
+        found.extend(_leaves(inner) if isinstance(inner, BaseExceptionGroup) else [inner])
+    return found
+
+
+def _version() -> str:
+    try:
+        return version("probewatch")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version=_version(), prog_name="probewatch")
+def root() -> None:
+    """Watches the query logs of deployed models and names the clients that are probing them.
+
+    Example: probewatch replay queries.ndjson --alerts -
+    """
+
+
+main: Callable[[], None] = root

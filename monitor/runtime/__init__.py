@@ -1,0 +1,1 @@
+"""The daemon: the loop, snapshots, health, metrics, logs, and the same loop over recorded files."""

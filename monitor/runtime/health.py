@@ -1,0 +1,102 @@
+"""The pages /metrics, /healthz and /readyz, on loopback unless told otherwise."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Final, Self
+
+from monitor.config.runtime import HealthSettings
+from monitor.config.trouble import Trouble
+from monitor.runtime.metrics import Metrics
+
+_TEXT: Final = "text/plain; charset=utf-8"
+_PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Pulse:
+    """Signs of life, written by the loop and read by the health pages. `clock` counts seconds and never goes back."""
+
+    def __init__(self, clock: Callable[[], float], stall_seconds: float) -> None:
+        self._clock = clock
+        self._stall_seconds = stall_seconds
+        self._last = clock()
+        self.ready = False
+
+    def beat(self) -> None:
+        """A poll has returned, or a batch is done."""
+        self._last = self._clock()
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last beat."""
+        return self._clock() - self._last
+
+    @property
+    def alive(self) -> bool:
+        """Whether the last beat is recent."""
+        return self.silence <= self._stall_seconds
+
+
+class HealthServer:
+    """Serves the pages from a thread of its own. `port` is the one that was really taken."""
+
+    def __init__(self, settings: HealthSettings, pulse: Pulse, metrics: Metrics) -> None:
+        try:
+            self._server = ThreadingHTTPServer((settings.address, settings.port), _handler(pulse, metrics))
+        except OSError as problem:
+            raise Trouble(
+                what=f"cannot listen on {settings.address}:{settings.port}: {problem.strerror}",
+                where="health.address, health.port",
+                mend="choose another port, or 0 for any free one",
+            ) from None
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(pulse: Pulse, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
+    class Pages(BaseHTTPRequestHandler):
+        timeout = 10  # a visitor who says nothing is shown out
+        server_version = "probewatch"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            match self.path.partition("?")[0]:
+                case "/metrics":
+                    self._answer(200, _PROMETHEUS, metrics.page())
+                case "/healthz" if pulse.alive:
+                    self._answer(200, _TEXT, b"alive\n")
+                case "/healthz":
+                    self._answer(503, _TEXT, f"no poll has returned for {pulse.silence:.0f} seconds\n".encode())
+                case "/readyz" if pulse.ready:
+                    self._answer(200, _TEXT, b"ready\n")
+                case "/readyz":
+                    self._answer(503, _TEXT, b"partitions are not assigned and restored yet\n")
+                case _:
+                    self._answer(404, _TEXT, b"there is /metrics, /healthz and /readyz\n")
+
+        def _answer(self, status: int, kind: str, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing: who asks is not worth a line each time."""
+
+    return Pages
