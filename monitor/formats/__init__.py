@@ -1,0 +1,1 @@
+"""Renderers: pure functions from a finding to what the far side wants to read."""
