@@ -1,0 +1,123 @@
+"""Who plays in a scene: roles with their counts, names, addresses, tempo and budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from traffic.clock import times, volume
+from traffic.records import Identity, Played
+from traffic.service import OutOfBudget, Service
+from traffic.world import World
+
+Rng = np.random.Generator
+Behaviour = Callable[[Service, Rng], None]
+GROUPS = (
+    "acme", "borealis", "cobalt", "delphi", "ember", "fjord", "granite", "harbor", "indigo", "juniper", "kestrel",
+    "lumen", "meridian", "northwind", "orchard", "pinnacle", "quarry", "redwood", "summit", "tundra", "umbra",
+    "vertex", "willow", "xenon", "yarrow", "zephyr",
+)  # fmt: skip
+AGENTS = ("sdk-py/2.4", "sdk-py/2.6", "sdk-js/1.9", "sdk-go/0.8", "curl/8.5", "okhttp/4.12", "mobile-app/5.1")
+
+REPEATING = frozenset({"square", "simba-pixel", "simba-dct", "zoo"})  # ART asks the same more than once
+
+
+@dataclass(frozen=True)
+class Role:
+    """One way of behaving. `family` is None for the honest; `labels_suffice` attackers often see no probabilities."""
+
+    kind: str
+    behaviour: Behaviour
+    tempo: str
+    family: str | None = None
+    unseen: bool = False
+    labels_suffice: bool = False
+    variant: str = ""
+    dilution: float = 0.0
+    deduplicate: bool = False
+    members: int = 1  # accounts that share the work
+
+    def label(self) -> dict[str, object]:
+        """What the labels file says of such a client."""
+        attack = self.family is not None
+        return {"kind": self.kind, "family": self.family, "attack": attack, "unseen": self.unseen, "variant": self.variant}
+
+
+@dataclass
+class Names:
+    """Hands out client names, groups and addresses; heavy-tailed tenants."""
+
+    rng: Rng
+    prefix: str = "key"
+    used: int = 0
+
+    def identity(self) -> Identity:
+        """A caller of some tenant, with an address of its own."""
+        group = GROUPS[min(int(self.rng.pareto(0.9) * 2), 10**6) % len(GROUPS)]
+        self.used += 1
+        return Identity(f"{group}/{self.prefix}-{self.used}", group, self.address(), str(self.rng.choice(AGENTS)))
+
+    def address(self) -> str:
+        """An address of a range kept for documentation or of a private network."""
+        last = int(self.rng.integers(1, 255))
+        kind = int(self.rng.integers(4))
+        return (f"203.0.113.{last}", f"198.51.100.{last}", f"192.0.2.{last}", f"10.{self.rng.integers(20, 60)}.{self.rng.integers(256)}.{last}")[kind]
+
+
+def variants(role: Role) -> list[Role]:
+    """The slow and the two diluted forms of an attack; without repeats where the library repeats itself."""
+    silent = [replace(role, variant="deduplicated", deduplicate=True)] if role.kind in REPEATING else []
+    return [
+        *silent,
+        replace(role, variant="slow", tempo="slow"),
+        replace(role, variant="diluted-50", dilution=0.5),
+        replace(role, variant="diluted-80", dilution=0.8),
+    ]
+
+
+def budget(role: Role, rng: Rng) -> int:
+    """How many queries: honest heavy-tailed, attackers 120 to 360, diluted ones up to 500."""
+    if role.family is None:
+        return volume(rng)
+    return int(rng.integers(120, 361)) if role.dilution == 0 else int(rng.integers(300, 501))
+
+
+def act(world: World, role: Role, rng: Rng, count: int) -> Service:
+    """Let a behaviour run against the service until its budget is spent."""
+    ask = Service(
+        world, rng, count, labels_only=role.labels_suffice and bool(rng.random() < 0.5), dilution=role.dilution,
+        deduplicate=role.deduplicate,
+    )  # fmt: skip
+    try:
+        role.behaviour(ask, rng)
+    except OutOfBudget:
+        return ask
+    raise AssertionError(f"{role.kind} stopped before its budget was spent")
+
+
+def perform(world: World, role: Role, names: Names, part: tuple[int, int], rng: Rng) -> tuple[Service, list[Played]]:
+    """One client, or the accounts of one campaign, with their times in the days `part` (first, count)."""
+    ask = act(world, role, rng, budget(role, rng) * (1 if role.members == 1 else 2))
+    tempo = role.tempo
+    if role.family is not None and tempo != "slow":
+        tempo = str(rng.choice(["person", "machine", "machine", "steady"]))
+    stamps = times(len(ask.trace), tempo, *part, rng)
+    if role.members == 1:
+        return ask, [Played(names.identity(), role.label(), ask.trace, stamps, ask.labels_only)]
+    return ask, _deal(ask, role, names, stamps)
+
+
+def _deal(ask: Service, role: Role, names: Names, stamps: np.ndarray) -> list[Played]:
+    """One stream dealt to several accounts in turn."""
+    people = [names.identity() for _ in range(role.members)]
+    label = {**role.label(), "campaign": people[0].client}
+    dealt = []
+    for seat, who in enumerate(people):
+        own = type(ask.trace)()
+        for q in range(seat, len(ask.trace), role.members):
+            t = ask.trace
+            own.add(t.inputs[q], t.answers[q], t.versions[q], t.statuses[q], t.genuine[q])
+        dealt.append(Played(who, label, own, stamps[seat :: role.members], ask.labels_only))
+    return dealt

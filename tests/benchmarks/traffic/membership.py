@@ -1,0 +1,79 @@
+"""Membership inference on pictures: augmentation views, noise clusters and boundary distances per base; and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from art.attacks.evasion import HopSkipJump
+
+from traffic.evasion import Attack, wrapped
+from traffic.models import Floats
+from traffic.service import Service
+from traffic.world import turn
+
+Rng = np.random.Generator
+
+
+def suspects(ask: Service, rng: Rng) -> Iterator[tuple[Floats, int, bool]]:
+    """Candidates with their true class, half of them training records; the judge learns which."""
+    world = ask.world
+    while True:
+        inside = bool(rng.random() < 0.5)
+        place = int(rng.integers(len(world.members if inside else world.pool)))
+        one = (world.members if inside else world.pool)[place]
+        true = int((world.member_classes if inside else world.pool_classes)[place])
+        yield (one / 255.0 if world.side else one), true, inside
+
+
+def claim(ask: Service, score: float, inside: bool) -> None:
+    """Note the attacker's score for a candidate beside the truth."""
+    ask.notes.setdefault("claims", []).append((float(score), inside))
+
+
+def augmentation(ask: Service, rng: Rng) -> None:
+    """The same 9 to 33 turned and shifted views of every base; members keep their label more often."""
+    side, ring = ask.world.side, [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
+    turns = [(0.0,), (0.0, 8.0), (-8.0, 0.0, 8.0)][rng.integers(3)]
+    views = [(angle, shift) for angle in turns for shift in ring][: int(rng.choice([9, 17, 27]))]
+    for picture, true, inside in suspects(ask, rng):
+        pictures = np.stack([turn(picture, side, angle, shift) for angle, shift in views])
+        claim(ask, (ask(pictures).argmax(axis=1) == true).mean(), inside)
+
+
+def noise_cluster(ask: Service, rng: Rng) -> None:
+    """Copies of every base under growing noise; members keep their label longer."""
+    copies = int(rng.integers(10, 24))
+    radii = np.linspace(0.03, 0.45, copies)[:, None]
+    for picture, true, inside in suspects(ask, rng):
+        noisy = np.clip(picture + radii * rng.normal(size=(copies, len(picture))), 0, 1)
+        answers = ask(np.concatenate([picture[None], noisy]))
+        claim(ask, (answers.argmax(axis=1) == true).mean(), inside)
+
+
+def boundary_distance(ask: Service, rng: Rng) -> None:
+    """A short HopSkipJump per base; members lie further from the boundary."""
+    side = ask.world.side
+    for picture, true, inside in suspects(ask, rng):
+        if ask(picture)[0].argmax() != true:
+            claim(ask, 0.0, inside)
+            continue
+        np.random.seed(int(rng.integers(2**31)))
+        search = HopSkipJump(wrapped(ask), max_iter=1, max_eval=14, init_eval=8, init_size=25, verbose=False)
+        found = search.generate(picture.reshape(1, side, side, 1).astype(np.float32)).ravel()
+        claim(ask, float(np.linalg.norm(found - picture)), inside)
+
+
+def score_only(ask: Service, rng: Rng) -> None:
+    """One query per candidate, judged by its confidence: by content nobody can tell it from use."""
+    for picture, true, inside in suspects(ask, rng):
+        claim(ask, ask(picture)[0, true], inside)
+
+
+ATTACKS: dict[str, Attack] = {
+    "augmentation": augmentation,
+    "noise-cluster": noise_cluster,
+    "boundary-distance": boundary_distance,
+    "score-only": score_only,
+}
+LABELS_SUFFICE = frozenset({"augmentation", "noise-cluster", "boundary-distance"})

