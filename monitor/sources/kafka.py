@@ -1,0 +1,155 @@
+"""A Kafka consumer group as a source: partitions come and go, offsets are ours, bad data is stepped over."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
+
+import kafka
+import kafka.errors
+from kafka import OffsetAndMetadata, TopicPartition
+
+from monitor.config.sources import KafkaSettings
+from monitor.record.raw import Partition
+from monitor.sources.client import check_libraries, connect, mending
+from monitor.sources.ownership import Ownership
+from monitor.sources.protocol import Arrival, Assignment, Quarantined
+from monitor.sources.single import Reader, SingleRecords
+
+NOT_STORED: Final = (
+    kafka.errors.CommitFailedError,
+    kafka.errors.IllegalGenerationError,
+    kafka.errors.RebalanceInProgressError,
+    kafka.errors.UnknownMemberIdError,
+    kafka.errors.RetriableError,
+)
+COMMIT_MILLISECONDS: Final = 10_000
+PAUSE_AFTER_ERROR: Final = 0.2  # seconds; the client retries by itself, this keeps the loop from spinning meanwhile
+
+
+class KafkaSource:
+    """A member of a consumer group. Trouble where brokers, topics or permissions are missing."""
+
+    def __init__(self, settings: KafkaSettings, reader: Callable[[kafka.KafkaConsumer], Reader] | None = None) -> None:
+        check_libraries()
+        self._settings = settings
+        self._consumer = connect(settings)
+        self._reader = SingleRecords(self._consumer) if reader is None else reader(self._consumer)
+        self._ownership = Ownership(self._consumer)
+        self._changes: list[Assignment] = []
+        self._next: dict[Partition, int] = {}  # where reading goes on, for partitions that were sought
+        self._paused: set[Partition] = set()
+        self._consumer.subscribe(topics=settings.topics, listener=self._ownership)
+
+    def poll(self, timeout: float) -> Iterable[Arrival]:
+        """What has come, from one partition or several; joins the group at the first call."""
+        try:
+            arrivals = self._reader.read(timeout, self._settings.records)
+        except kafka.errors.OffsetOutOfRangeError as problem:
+            arrivals = [self._start_over(partition, offset) for partition, offset in problem.args[0].items()]
+        except kafka.errors.RetriableError:
+            time.sleep(min(timeout, PAUSE_AFTER_ERROR))
+            arrivals = []
+        except kafka.errors.KafkaError as problem:
+            with mending(self._settings):
+                raise problem
+        self._settle()
+        mine = [arrival for arrival in arrivals if arrival.partition in self._next]
+        self._next.update((arrival.partition, arrival.next_offset) for arrival in mine)
+        return mine
+
+    def assigned(self) -> frozenset[Partition]:
+        """The partitions that the group has given to us."""
+        return self._ownership.owned
+
+    def changes(self) -> Sequence[Assignment]:
+        """What rebalances came to. A partition that a rebalance took and gave back is no change."""
+        self._settle()
+        changes, self._changes = self._changes, []
+        return changes
+
+    def seek(self, partition: Partition, offset: int | None) -> None:
+        """Read from `offset`, or where the group left off, or where the settings say."""
+        if partition not in self._ownership.owned:
+            return
+        at = _theirs(partition)
+        with mending(self._settings):
+            start = self._start(at) if offset is None else offset
+        self._consumer.seek(at, start)
+        self._next[partition] = start
+        if partition not in self._paused:
+            self._consumer.resume(at)
+
+    def commit(self, offsets: Mapping[Partition, int]) -> bool:
+        """Store the offsets at the group's coordinator, within 10 s."""
+        if not self._ownership.owned.issuperset(offsets):
+            return False
+        stored = {_theirs(partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
+        with mending(self._settings):
+            try:
+                self._consumer.commit(stored, timeout_ms=COMMIT_MILLISECONDS)
+            except NOT_STORED:
+                return False
+        return True
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Fetch nothing of these partitions; they stay ours, and polling has to go on."""
+        self._paused.update(self._ownership.owned.intersection(partitions))
+        self._consumer.pause(*map(_theirs, self._paused))
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Undo `pause`."""
+        again = self._paused.intersection(partitions)
+        self._paused -= again
+        self._consumer.resume(*(_theirs(partition) for partition in again if partition in self._next))
+
+    def lag(self) -> Mapping[Partition, int]:
+        """Records up to the end of each partition as the last answer of its broker told it, without asking again."""
+        ends = {partition: self._consumer.highwater(_theirs(partition)) for partition in self._ownership.owned}
+        return {
+            partition: max(0, end - self._next[partition])
+            for partition, end in ends.items()
+            if end is not None and partition in self._next
+        }
+
+    def progress(self) -> None:
+        """None: a topic has no end."""
+
+    @property
+    def finished(self) -> bool:
+        """Never."""
+        return False
+
+    def close(self) -> None:
+        """Leave the group; with a static membership the partitions stay reserved until the session ends."""
+        self._consumer.close(autocommit=False)
+
+    def _settle(self) -> None:
+        settled = self._ownership.settle()
+        self._changes.extend(settled.changes)
+        for change in settled.changes:
+            for partition in change.lost:
+                self._next.pop(partition, None)
+                self._paused.discard(partition)
+        for partition in settled.kept:
+            if partition in self._next:
+                self.seek(partition, self._next[partition])
+
+    def _start(self, at: TopicPartition) -> int:
+        committed: int | None = self._consumer.committed(at)
+        if committed is not None:
+            return committed
+        ends = self._consumer.beginning_offsets if self._settings.start == "earliest" else self._consumer.end_offsets
+        return int(ends([at])[at])
+
+    def _start_over(self, at: TopicPartition, offset: int) -> Quarantined:
+        """Go on where the log begins now: what we wanted has expired, or the topic was made anew."""
+        first = int(self._consumer.beginning_offsets([at])[at])
+        self._consumer.seek(at, first)
+        reason = "expired" if offset < first else "log-restarted"
+        return Quarantined(Partition(at.topic, at.partition), offset, first, reason)
+
+
+def _theirs(partition: Partition) -> TopicPartition:
+    return TopicPartition(partition.topic, partition.number)
