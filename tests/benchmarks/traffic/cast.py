@@ -78,10 +78,10 @@ def variants(role: Role) -> list[Role]:
 
 
 def budget(role: Role, rng: Rng) -> int:
-    """How many queries: honest heavy-tailed, attackers 120 to 360, diluted ones up to 500."""
+    """How many queries: honest heavy-tailed, attackers 100 to 300, diluted ones up to 450."""
     if role.family is None:
         return volume(rng)
-    return int(rng.integers(120, 361)) if role.dilution == 0 else int(rng.integers(300, 501))
+    return int(rng.integers(100, 301)) if role.dilution == 0 else int(rng.integers(250, 451))
 
 
 def act(world: World, role: Role, rng: Rng, count: int) -> Service:

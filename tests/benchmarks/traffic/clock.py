@@ -12,7 +12,7 @@ Rng = np.random.Generator
 
 def volume(rng: Rng, low: int = 30, high: int = 400) -> int:
     """A heavy-tailed number of queries."""
-    return int(np.clip(rng.lognormal(np.log(75), 0.85), low, high))
+    return int(np.clip(rng.lognormal(np.log(65), 0.85), low, high))
 
 
 def times(count: int, tempo: str, first_day: int, days: int, rng: Rng) -> NDArray[np.float64]:

@@ -92,6 +92,15 @@ def regression_test(ask: Service, rng: Rng) -> None:
             ask(pictures, version)
 
 
+def expired_key(ask: Service, rng: Rng) -> None:
+    """A user whose key runs out: refused for a while, until somebody renews it."""
+    while True:
+        for _ in range(int(rng.integers(20, 60))):
+            ask(ask.world.draw(rng, 1))
+        for _ in range(int(rng.integers(5, 20))):
+            ask.fails(ask.world.draw(rng, 1), 401)
+
+
 UNSEEN: dict[str, tuple[Behaviour, str]] = {
     "load-test": (load_test, "burst"),
     "lime": (lime, "machine"),
@@ -100,4 +109,5 @@ UNSEEN: dict[str, tuple[Behaviour, str]] = {
     "restoration": (restoration, "machine"),
     "corruption-suite": (corruption_suite, "machine"),
     "regression-test": (regression_test, "night"),
+    "expired-key": (expired_key, "person"),
 }

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -61,7 +62,8 @@ def agreement(ask: Service) -> float:
         return 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        thief = LogisticRegression(max_iter=60).fit(inputs / unit, labels)
+        thief = LogisticRegression(max_iter=60) if ask.world.side else RandomForestClassifier(30, random_state=1)
+        thief.fit(inputs / unit, labels)
     return float((thief.predict(ask.world.pool[:1500] / unit) == truth).mean() - commonest)
 
 
@@ -84,6 +86,7 @@ def verdict(family: str, asks: Sequence[Service]) -> dict[str, float] | None:
     if family == "extraction":
         return {"median_agreement_above_commonest": round(float(np.median([agreement(ask) for ask in asks])), 3)}
     if family == "attribute-inference":
-        guesses = np.array([guess for ask in asks for guess in ask.notes["guesses"]], float)
-        return {"right": round(float(guesses[:, 0].mean()), 3), "commonest": round(float(guesses[:, 1].mean()), 3)}
+        guesses = np.array([guess for ask in asks for guess in ask.notes.get("guesses", [])], float).reshape(-1, 2)
+        right, chance = guesses.mean(axis=0) if len(guesses) else (0.0, 0.0)
+        return {"guesses": len(guesses), "right": round(float(right), 3), "chance": round(float(chance), 3)}
     return None

