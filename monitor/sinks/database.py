@@ -1,0 +1,142 @@
+"""The SQLite file under the outbox: schema, transactions, and errors in words that say how to mend them."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from monitor.config.trouble import Trouble
+
+_VERSION: Final = 1
+
+_SCHEMA: Final = """
+CREATE TABLE alerts (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    finding TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    model TEXT NOT NULL,
+    family TEXT NOT NULL,
+    status TEXT NOT NULL,
+    updated INTEGER NOT NULL,
+    accepted REAL NOT NULL,
+    payload BLOB NOT NULL
+);
+CREATE INDEX alerts_by_finding ON alerts (finding, revision);
+CREATE INDEX alerts_by_acceptance ON alerts (accepted);
+CREATE INDEX alerts_by_update ON alerts (updated);
+CREATE TABLE waiting (
+    sink TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    tries INTEGER NOT NULL,
+    due REAL NOT NULL,
+    doubtful INTEGER NOT NULL,
+    PRIMARY KEY (sink, seq)
+) WITHOUT ROWID;
+CREATE INDEX waiting_by_seq ON waiting (seq);
+CREATE TABLE held (sink TEXT PRIMARY KEY, since REAL NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE letters (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    reason TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    sink TEXT,
+    alert INTEGER,
+    topic TEXT,
+    partition INTEGER,
+    offset INTEGER,
+    size INTEGER,
+    UNIQUE (sink, alert),
+    UNIQUE (topic, partition, offset, reason, detail)
+);
+CREATE INDEX letters_by_alert ON letters (alert);
+CREATE TABLE tallies (kind TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (kind, reason))
+    WITHOUT ROWID;
+"""
+
+_MENDS: Final = {
+    sqlite3.SQLITE_FULL: ("the disk is full", "free some space; nothing that was accepted is lost"),
+    sqlite3.SQLITE_IOERR: ("the disk does not answer as it should", "look at the disk and at its free space"),
+    sqlite3.SQLITE_READONLY: ("it may only be read", "let the user of this process write the file and its folder"),
+    sqlite3.SQLITE_PERM: ("permission denied", "let the user of this process write the file and its folder"),
+    sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", "let the user of this process write the file and its folder"),
+    sqlite3.SQLITE_BUSY: ("another process keeps it locked", "end the other process that works on it"),
+    sqlite3.SQLITE_NOTADB: ("it is not an outbox", "name another file, or move this one away"),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", "restore it, or move it away to begin anew"),
+}
+
+
+class Database:
+    """One SQLite file: write-ahead log, every commit on the disk before it returns. Threads take turns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._errors():
+            self._connection = self._open()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A transaction: all of it or nothing. Trouble where the disk is full, the file is read-only, and so on."""
+        with self._lock, self._errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:  # some errors of the disk have rolled back already
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection for a query. Trouble as in a transaction."""
+        with self._lock, self._errors():
+            yield self._connection
+
+    def close(self) -> None:
+        """Closes the file; what was committed is on the disk already."""
+        with self._lock:
+            self._connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)  # pseudonyms and evidence are nobody else's business
+        except OSError as problem:
+            raise self._trouble(
+                f"it cannot be created: {problem.strerror}", "name a folder that can be written"
+            ) from None
+        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        self._migrate(connection)
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
+        if found == 0:
+            for statement in _SCHEMA.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={_VERSION}")
+        connection.execute("COMMIT")
+        if found > _VERSION:
+            raise self._trouble(f"a newer version wrote it (form {found})", "use that version, or another file")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as problem:
+            code = getattr(problem, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind, the rest its variety
+            if code not in _MENDS:
+                raise
+            raise self._trouble(*_MENDS[code]) from problem
+
+    def _trouble(self, what: str, mend: str) -> Trouble:
+        return Trouble(what=f"the outbox cannot be used: {what}", where=str(self.path), mend=mend)
