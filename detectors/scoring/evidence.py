@@ -1,0 +1,136 @@
+"""From strengths and p-values to e-values, and from those to what an analyst reads: budget, risk, severity.
+
+An e-value is a bet against "this client is honest": on honest clients it averages to at most 1, so that one client in
+1,000 reaches 1,000. E-values of one client average, whatever depends on what; p-values do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+import numpy as np
+
+from detectors.contract import Floats
+from detectors.scoring.tail import e_value
+from detectors.scoring.vote import LOUD
+
+SPEAKS: Final = 0.5  # the structural floor of every named test
+DECADES: Final = 6.0  # orders of magnitude from strength 0 to 1
+ALONE: Final = 0.8  # what a client's first block counts, as nothing confirms it
+
+# What it costs the owner of a model if the claim is true and the attack succeeds: personal data of the training set
+# first, then the model itself and its integrity, then money and access; novelty claims nothing yet.
+WORTH: Final[Mapping[str, float]] = MappingProxyType(
+    {
+        "inversion": 1.0,
+        "attribute-inference": 1.0,
+        "membership-inference": 0.9,
+        "backdoor-probing": 0.9,
+        "extraction": 0.9,
+        "llm-leakage": 0.85,
+        "evasion": 0.8,
+        "property-inference": 0.7,
+        "campaign": 0.7,
+        "access": 0.55,
+        "cost": 0.55,
+        "novelty": 0.35,
+    }
+)
+
+Severity = Literal["low", "medium", "high", "critical"]
+
+
+def neighbours(previous: Floats, current: Floats) -> Floats:
+    """What two neighbouring blocks say together, elementwise: their mean; a first block (previous NaN) counts 0.8.
+
+    One block in which a test speaks is often a fit of chance; an attack goes on.
+
+    >>> neighbours(np.array([np.nan, 0.25]), np.array([0.5, 0.75])).tolist()
+    [0.4, 0.5]
+    """
+    return np.where(np.isnan(previous), ALONE * current, (previous + current) / 2)
+
+
+def named_evidence(strength: Floats, raised: Floats | float = SPEAKS) -> Floats:
+    """E-value of a named test from its strength of 0 to 1 (two neighbouring blocks): 10 ^ (6 (strength - lift)).
+
+    A prior, not a fit: strength 0.5 means 1,000, which is what 0.18 to 0.24 % of honest clients of known kinds reached
+    on the development scenes, all tests together. No fit of ours can know more: bounded gate scores have no Pareto
+    tail, and a few hundred clients do not resolve 1 in 1,000. What a model's own clients teach enters as its
+    `raised` floor (raised_floor), which only ever lifts the strength needed: there e is 1,000 instead. It
+    fails for honest kinds of use that are built like the attack (counterfactual search: 10 of 36 clients).
+
+    >>> named_evidence(np.array([0.0, 0.5, 0.7])).round(1).tolist(), named_evidence(np.array([0.7]), 0.7).tolist()
+    ([1.0, 1000.0, 15848.9], [1000.0])
+    """
+    lift = np.maximum(np.asarray(raised) - SPEAKS, 0.0)
+    return np.asarray(10.0 ** (DECADES * (strength - lift)))
+
+
+def novelty_evidence(p: Floats) -> Floats:
+    """E-value of a client's novelty from its client-tail p-value; 1, no bet, while the tail is not known (NaN)."""
+    e = e_value(p)
+    return np.where(np.isnan(e), 1.0, e)
+
+
+def vote_evidence(share: Floats) -> Floats:
+    """E-value of one block's river vote, 0 to 50: a voter speaks on 2 % of what it learnt, so share / 0.02 bets fairly.
+
+    On a block that it has not learnt a voter speaks more often, and an eccentric client is voted against again and
+    again: give it a small weight.
+    """
+    return share / (1.0 - LOUD)
+
+
+def fused(evalues: Floats, weights: Floats) -> Floats:
+    """Weighted mean of J e-values for each of n clients: evalues (n, J), weights (J,) not negative, not all 0; (n,).
+
+    Source: Vovk and Wang, Annals of Statistics 2021: the mean is the one symmetric way to merge e-values that needs no
+    independence. Its price: evidence of weight w alone must be 1 / w times as large. NaN (not known) counts 1.
+    """
+    if np.any(weights < 0) or not weights.sum() > 0:
+        raise ValueError("the weights of evidence are numbers of at least 0, and not all of them are 0")
+    known = np.where(np.isnan(evalues), 1.0, evalues)
+    return np.asarray(np.ascontiguousarray(known * (weights / weights.sum())).sum(axis=1))
+
+
+def required_evalue(budget: float, share: float = 1.0) -> float:
+    """E-value that a finding must reach where a tier with `share` of the budget may name so many honest clients.
+
+    `budget` is false findings per 1,000 clients a day, above 0; `share` is above 0, at most 1. By Markov's inequality
+    an honest client reaches it with a probability of at most budget * share / 1,000.
+
+    >>> required_evalue(1.0), required_evalue(20.0, share=0.5)
+    (1000.0, 100.0)
+    """
+    if not (budget > 0.0 and 0.0 < share <= 1.0):
+        raise ValueError(f"a budget is above 0 and its share above 0 and at most 1, not {budget} and {share}")
+    return 1000.0 / (budget * share)
+
+
+def risk(family: str, evalue: float, answered: int, *, specific: bool = True) -> float:
+    """0 to 100: what is at stake, how sure we are, and how much the client has got so far.
+
+    worth(family) * (50 + 30 certainty + 20 reach): certainty is 0 at e = 1 and 1 at e = 1,000,000, reach is 0 for no
+    and 1 for 10,000 queries answered, both on a logarithmic scale. A test that is not `specific` (honest
+    clients of some kind look the same, as in a confidence search) counts half. An order for the analyst's queue, not a
+    probability. Errors: KeyError for a family that is not in WORTH.
+
+    >>> risk("inversion", 1e6, 10_000), round(risk("evasion", 1000.0, 60)), round(risk("novelty", 1000.0, 60))
+    (100.0, 59, 26)
+    """
+    certainty = float(np.clip(np.log10(max(evalue, 1.0)) / DECADES, 0.0, 1.0))
+    reach = float(np.clip(np.log10(1.0 + answered) / 4.0, 0.0, 1.0))
+    return WORTH[family] * (50.0 + 30.0 * certainty + 20.0 * reach) * (1.0 if specific else 0.5)
+
+
+def severity(risk: float) -> Severity:
+    """The band of a risk of 0 to 100.
+
+    >>> [severity(r) for r in (20, 40, 60, 90)]
+    ['low', 'medium', 'high', 'critical']
+    """
+    bands: tuple[tuple[float, Severity], ...] = ((80.0, "critical"), (55.0, "high"), (35.0, "medium"))
+    return next((name for least, name in bands if risk >= least), "low")

@@ -1,0 +1,191 @@
+"""Profiles learnt in two halves: the promise of the client tail on clients that are all different."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from detectors.scoring.mixture import Mixture
+from detectors.scoring.profiles import Profiles, carried, confirmed
+from detectors.scoring.squash import Squash
+from detectors.scoring.tail import ClientTail, e_value
+from detectors.scoring.teaching import TeachingRows, fold_of, may_teach
+
+FEATURES, BLOCKS = 10, 32
+
+
+class Day:
+    """Honest clients of six kinds: between clients of a kind lies more than between the blocks of one client."""
+
+    def __init__(self, seed: int, clients: int) -> None:
+        kinds = np.random.default_rng(99).normal(0, 3, (6, FEATURES))
+        random = np.random.default_rng(seed)
+        own = kinds[random.integers(0, 6, clients)] + random.standard_t(6, (clients, FEATURES))
+        self.rows = own[:, None] + random.normal(0, 0.4, (clients, BLOCKS, FEATURES))
+        self.keys = random.integers(0, 2**63, clients).astype(np.uint64)
+        self.live = np.arange(BLOCKS) < random.geometric(1 / 12, clients).clip(2, BLOCKS)[:, None]
+
+    def surprise(self, profiles: Profiles, own_half: bool = False) -> np.ndarray:
+        """(clients, BLOCKS)."""
+        folds = np.repeat(fold_of(self.keys), BLOCKS)
+        flat = self.rows.reshape(-1, FEATURES)
+        return profiles.surprise(flat, 1 - folds if own_half else folds).reshape(-1, BLOCKS)
+
+    def taught(self) -> tuple[np.ndarray, np.ndarray]:
+        """Client and block (from 0) of the rows that teach."""
+        return np.nonzero(self.live & may_teach(np.zeros(BLOCKS), np.arange(1, BLOCKS + 1)))
+
+
+def running(surprise: np.ndarray) -> np.ndarray:
+    before = np.column_stack([np.full(len(surprise), np.nan), surprise[:, :-1]])
+    return np.maximum.accumulate(confirmed(before, surprise), axis=1)
+
+
+def learnt(day: Day) -> Profiles:
+    client, block = day.taught()
+    profiles = Profiles.fit(day.rows[client, block], fold_of(day.keys[client]))
+    assert profiles is not None
+    return profiles
+
+
+def share_ever(day: Day, beaten: np.ndarray) -> float:
+    return float((beaten & day.live).any(axis=1).mean())
+
+
+def delivered(learning: Day, live: Day, tail_of: Callable[[Profiles], ClientTail], promise: float) -> float:
+    profiles = learnt(learning)
+    peaks = running(live.surprise(profiles))
+    count = np.tile(np.arange(1, BLOCKS + 1), (len(peaks), 1))
+    p = tail_of(profiles).p_values(peaks.ravel(), count.ravel()).reshape(peaks.shape)
+    return share_ever(live, p < promise)
+
+
+def two_folds(day: Day, own_half: bool = False) -> Callable[[Profiles], ClientTail]:
+    """First tail of a model: no running maximum is known yet, the taught blocks stand for themselves."""
+
+    def fit(profiles: Profiles) -> ClientTail:
+        client, block = day.taught()
+        return ClientTail.fit(day.keys[client], block + 1, day.surprise(profiles, own_half)[client, block])
+
+    return fit
+
+
+def later_folds(day: Day, older: Profiles) -> Callable[[Profiles], ClientTail]:
+    """A later tail: maxima were recorded under older profiles and are carried over."""
+
+    def fit(profiles: Profiles) -> ClientTail:
+        client, block = day.taught()
+        then, now = day.surprise(older), day.surprise(profiles)
+        peaks = carried(now[client, block], then[client, block], running(then)[client, block])
+        return ClientTail.fit(day.keys[client], block + 1, peaks)
+
+    return fit
+
+
+def test_two_folds_keep_the_promise_and_one_fold_and_block_products_do_not() -> None:
+    promise, found = 0.01, []
+    for seed in range(6):
+        learning, live = Day(seed, 400), Day(1000 + seed, 1000)
+        older = learnt(Day(2000 + seed, 400))
+        profiles = learnt(learning)
+        taught = learning.surprise(profiles)[learning.taught()]
+        block_p = (1 + len(taught) - np.searchsorted(np.sort(taught), live.surprise(profiles))) / (1 + len(taught))
+        product = np.cumsum(np.log(e_value(block_p)), axis=1)
+        found.append(
+            (
+                delivered(learning, live, two_folds(learning), promise),
+                delivered(learning, live, later_folds(learning, older), promise),
+                delivered(learning, live, two_folds(learning, own_half=True), promise),
+                share_ever(live, product > np.log(1 / promise)),
+            )
+        )
+    first, later, same, product = np.mean(found, axis=0)
+    print(f"promised {promise}: first {first:.4f} later {later:.4f} same clients {same:.4f} product {product:.4f}")
+    assert promise / 4 < first < 2.5 * promise
+    assert promise / 4 < later < 2.5 * promise
+    assert same > 4 * promise
+    assert product > 4 * promise
+
+
+def test_what_no_profile_knows_is_surprising() -> None:
+    day = Day(1, 400)
+    profiles = learnt(day)
+    strange = Day(2, 50)
+    strange.rows[:, :, 3] += 12.0
+    assert np.median(strange.surprise(profiles)) > np.quantile(day.surprise(profiles), 0.99)
+    nearest = profiles.nearest(strange.rows[:, 0], fold_of(strange.keys), top=2)
+    assert np.mean(nearest.feature[:, 0] == 3) > 0.8
+    assert np.all(np.abs(nearest.residual[:, 0]) >= np.abs(nearest.residual[:, 1]))
+    three = nearest.feature[:, 0] == 3
+    assert np.all(np.abs(nearest.usual[three, 0]) < 12)
+
+
+def test_a_client_is_judged_by_the_half_that_it_did_not_teach() -> None:
+    day = Day(3, 300)
+    client, block = day.taught()
+    rows, folds = day.rows[client, block], fold_of(day.keys[client])
+    moved = rows.copy()
+    moved[folds == 0] = np.random.default_rng(0).permutation(moved[folds == 0], axis=1)
+    squash = Squash.fit(rows)
+    whole = Profiles(squash, (Mixture.fit(squash(rows[folds == 0])), Mixture.fit(squash(rows[folds == 1]))))
+    other = Profiles(squash, (Mixture.fit(squash(moved[folds == 0])), whole.halves[1]))
+    same = whole.surprise(rows, folds) == other.surprise(rows, folds)
+    assert same[folds == 0].all()
+    assert not same[folds == 1].any()
+    profile = whole.nearest(rows, folds).profile
+    assert profile[folds == 1].max() < len(whole.halves[0].level) <= profile[folds == 0].min()
+
+
+def test_surprise_does_not_depend_on_the_batch_and_profiles_are_arrays() -> None:
+    day = Day(4, 200)
+    profiles, rows, folds = learnt(day), day.rows[:, 0], fold_of(day.keys)
+    whole = profiles.surprise(rows, folds)
+    assert np.array_equal(
+        whole, np.concatenate([profiles.surprise(rows[i : i + 3], folds[i : i + 3]) for i in range(0, 200, 3)])
+    )
+    assert np.array_equal(whole, Profiles.from_arrays(profiles.arrays()).surprise(rows, folds))
+    assert np.array_equal(whole, learnt(Day(4, 200)).surprise(rows, folds))
+
+
+def test_wild_constant_and_missing_features_leave_it_finite() -> None:
+    day = Day(5, 300)
+    day.rows[:, :, 0] = np.nan
+    day.rows[:, :, 1] = 7.0
+    day.rows[::40, :, 2] = 1e300
+    day.rows[:, :, 4] = np.arange(BLOCKS) == 1  # seldom anything but 0
+    profiles = learnt(day)
+    wild = np.array([np.full(FEATURES, x) for x in (np.nan, np.inf, -1e308, 0.0)])
+    assert np.isfinite(profiles.surprise(wild, np.array([0, 1, 0, 1]))).all()
+
+
+def test_too_few_rows_know_nothing() -> None:
+    day = Day(6, 40)
+    client, block = day.taught()
+    assert Profiles.fit(day.rows[client, block][:100], fold_of(day.keys[client])[:100]) is None
+
+
+def test_a_mixture_finds_its_parts_again() -> None:
+    random = np.random.default_rng(0)
+    means = np.array([[-4.0, 0.0], [4.0, 0.0], [0.0, 5.0]])
+    rows = means[random.integers(0, 3, 600)] + random.normal(0, 0.5, (600, 2)) * [1.0, 2.0]
+    mixture = Mixture.fit(rows, most=3)
+    assert sorted(mixture.mean.round().tolist()) == sorted(means.tolist())
+    assert mixture.spread.mean(axis=0) == pytest.approx([0.5, 1.0], abs=0.15)
+    grid = np.stack(np.meshgrid(np.arange(-9, 9, 0.1), np.arange(-9, 12, 0.1)), axis=-1).reshape(-1, 2)
+    assert np.exp(mixture.log_density(grid)).sum() * 0.01 == pytest.approx(1.0, abs=0.01)
+
+
+def test_equal_rows_are_one_profile() -> None:
+    assert len(Mixture.fit(np.ones((500, 4))).level) == 1
+
+
+def test_a_snapshot_of_the_buffer_teaches_the_same_profiles() -> None:
+    day = Day(7, 300)
+    client, block = day.taught()
+    rows = TeachingRows(FEATURES, 1)
+    rows.add(day.rows[client, block], day.keys[client], block + 1, np.zeros((len(client), 1)))
+    again = TeachingRows.from_arrays(rows.arrays())
+    one, other = (Profiles.fit(kept.features, fold_of(kept.clients)) for kept in (rows, again))
+    assert one is not None
+    assert other is not None
+    assert all(np.array_equal(a, other.arrays()[name]) for name, a in one.arrays().items())
