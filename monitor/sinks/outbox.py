@@ -129,10 +129,11 @@ class Outbox:
             query = "SELECT COUNT(*) FROM (SELECT 1 FROM waiting WHERE sink = ? LIMIT ?)"
             return int(connection.execute(query, (sink, self._settings.waiting)).fetchone()[0])
 
-    def next_due(self, sink: str) -> float | None:
-        """When the sink has something to do, in seconds since 1970; None where nothing waits."""
+    def next_due(self, sink: str, now: float) -> float | None:
+        """When the next alert that has to wait is due, in seconds since 1970; None where none has to wait."""
         with self._database.reading() as connection:
-            due = connection.execute("SELECT MIN(due) FROM waiting WHERE sink = ?", (sink,)).fetchone()[0]
+            query = "SELECT MIN(due) FROM waiting WHERE sink = ? AND due > ?"
+            due = connection.execute(query, (sink, now)).fetchone()[0]
         return None if due is None else float(due)
 
     def oldest(self, sink: str) -> float | None:

@@ -104,7 +104,7 @@ def test_a_clear_refusal_to_take_it_now_leaves_no_doubt(open_outbox: Open) -> No
     outbox.accept([EXAMPLE])
     settle_all(outbox, "a", RETRY, again_at=50.0)
     assert outbox.claim("a", 49.0, 10) == []
-    assert outbox.next_due("a") == 50.0
+    assert outbox.next_due("a", 49.0) == 50.0
     assert [due.doubtful for due in outbox.claim("a", 50.0, 10)] == [False]
 
 
