@@ -79,6 +79,12 @@ class TeachingRows:
         return int(np.argmin(self._born))
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of the buffer."""
+        own = (self._features, self._marks, self._clients, self._blocks, self._born)
+        return sum(array.nbytes for array in own)
+
+    @property
     def order(self) -> Counts:
         """Places of the rows, oldest first."""
         return np.argsort(self._born, kind="stable")[len(self._born) - len(self) :]

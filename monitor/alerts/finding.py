@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Literal
+from typing import Any, Literal
 
 Status = Literal["open", "updated", "closed"]
 Tier = Literal["named", "novelty"]
@@ -108,3 +108,15 @@ def finding_id(tenant: str, model: str, client: str, family: str, episode: int) 
     """
     identity = "\0".join((tenant, model, client, family, str(episode))).encode()
     return blake2b(identity, digest_size=16).hexdigest()
+
+
+def rebuilt(tree: dict[str, Any]) -> Finding:
+    """The finding that `dataclasses.asdict` was given; TypeError where fields are missing or unknown."""
+    evidence = tuple(
+        Evidence(**{**piece, "contributions": tuple(Contribution(**c) for c in piece["contributions"])})
+        for piece in tree["evidence"]
+    )
+    lineage = Lineage(**{**tree["lineage"], "key_epochs": tuple(tree["lineage"]["key_epochs"])})
+    parts = {"evidence": evidence, "lineage": lineage, "exposure": Exposure(**tree["exposure"])}
+    lists = {"members": tuple(tree["members"]), "response": tuple(tree["response"])}
+    return Finding(**{**tree, **parts, **lists})

@@ -1,0 +1,36 @@
+"""Attribute inference: somebody reads a sensitive value of known people out of the model.
+
+The attacker knows everything of a person but one value and asks the model about each possible one: the answer that
+fits best gives the value away (CSMIA and LOMIA; Mehnaz et al., USENIX Security 2022). The trace is rows that differ in
+one column alone, always the same column, swept over its domain, for one base after the other.
+
+Honest look-alikes: what-if pages move many columns of few bases; a fairness audit sweeps the very same column, and only
+fingerprints of the training data can tell it apart. Without them the test speaks for columns that the operator has
+marked as sensitive; sweeps over others stay in the novelty tier.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from detectors.scoring.gates import all_of, gate
+from detectors.scoring.named import NamedTests
+from detectors.sketch.queries import ROWS
+
+
+class Attribute(NamedTests):
+    """One column swept over its domain for many bases."""
+
+    name = "attribute"
+    family = "attribute-inference"
+    kinds = frozenset({ROWS})
+    expressions: ClassVar = {
+        "sweep": all_of(
+            gate("sweep_top", honest=0.75, attack=0.90),
+            gate("sweep", honest=0.12, attack=0.25),
+            gate("sweep_bases", honest=0.5, attack=2.0),
+            gate("largest_group", honest=14, attack=10),
+            gate("domain_covered", honest=0.3, attack=0.5),
+            gate("sensitive", honest=0.0, attack=1.0),
+        ),
+    }

@@ -1,0 +1,30 @@
+"""Cost harvesting and denial: somebody makes the model work for nothing.
+
+A client sends many times what it used to send, or inputs and outputs many times as long (ATLAS AML.T0034). The trace is
+growth against the client's own past, in volume and in size.
+
+Honest look-alikes: load tests and launches grow in volume alone and at known times; batch jobs are large but have
+always been. Fails in the first hours of a client, which has no past to be held against.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from detectors.scoring.gates import all_of, any_of, gate
+from detectors.scoring.named import NamedTests
+from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
+
+
+class Cost(NamedTests):
+    """Volume or length far above the client's own past."""
+
+    name = "cost"
+    family = "cost"
+    kinds = frozenset({OPAQUE, DENSE, ROWS, TEXT})
+    expressions: ClassVar = {
+        "burst": all_of(
+            gate("rate_growth", honest=3.0, attack=5.0),
+            any_of(gate("size_growth", honest=0.7, attack=1.4), gate("output_growth", honest=0.7, attack=1.4)),
+        ),
+    }

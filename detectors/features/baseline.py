@@ -1,0 +1,59 @@
+"""What features are measured against: the scales and the manifold of one model, frozen between two refits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+PAIRED = 12  # columns whose pairs are looked at for dependence
+
+
+class Baseline(NamedTuple):
+    """Arrays and numbers that kernels take as one argument. NaN or empty: not known yet.
+
+    `near` is the model's usual distance to the nearest earlier query, `apart` the distance of two random inputs,
+    `link` the distance under which a query is linked. Manifold of dense inputs: `mean` (width,), `components`
+    (rank, width), `level` and `slope` of the log-error on the log-norm, `offsets` per label index, `unit` the spread.
+    Rows: `pairs` (p, 8, 8) log-ratios of coarse codes, `singles` (columns, 8) log-rarities, and centre and spread of
+    the two sums over ordinary rows; `domain` (columns,) values per column.
+    """
+
+    near: float
+    apart: float
+    link: float
+    mean: Floats
+    components: Floats
+    level: float
+    slope: float
+    offsets: Floats
+    unit: float
+    pairs: Floats
+    singles: Floats
+    dependence: Floats
+    rarity: Floats
+    domain: Floats
+
+
+def unknown(columns: int = 0) -> Baseline:
+    """A model of which nothing has been learnt; rows link by changed cells, which needs no learning."""
+    none, nan = np.zeros(0), float("nan")
+    return Baseline(
+        near=nan,
+        apart=nan,
+        link=nan,
+        mean=none,
+        components=np.zeros((0, 0)),
+        level=nan,
+        slope=nan,
+        offsets=none,
+        unit=nan,
+        pairs=np.zeros((0, 8, 8)),
+        singles=np.zeros((0, 8)),
+        dependence=np.array([nan, nan]),
+        rarity=np.array([nan, nan]),
+        domain=np.full(columns, 2.0),
+    )

@@ -1,0 +1,91 @@
+"""How a client's state lies in memory: a header and a trail per client, an entry and a sketch per query, in flat arrays.
+
+A dense client at its ceiling takes 88 entries x (64 + 101) bytes, a trail of 1 KiB and a header: under 16 KiB. Windows
+of rows and texts are cut so that a client takes 8 KiB at most.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+PAGE: Final = 8  # entries of a page: a window grows by pages
+PAGES: Final = 11  # pages of a client, at most
+TRAIL: Final = 256  # queries whose exact hash is remembered, beyond the window
+
+FIRST_BLOCK: Final = 20  # queries after which detectors are first asked about a client
+BLOCK: Final = 10  # queries between two blocks after that
+
+NONE: Final = np.uint32(0xFFFFFFFF)  # no such query
+
+# bits of an entry's flags
+REPEAT: Final = 1  # the very same input stands in the window
+LINKED: Final = 2  # an earlier input of the window is near
+FLIP: Final = 4  # linked, and the label differs from the neighbour's
+OTHER_VERSION: Final = 8  # a repeat that was first seen under another version of the model
+SAME_LAG: Final = 16  # a repeat as many queries back as the repeat before it
+
+#: One query in a window. `near` and `base` count the client's queries from 0; `mask` has a bit for each segment or
+#: column in which the query differs from its nearest earlier one; `cosine` is in 1/127.
+ENTRY: Final = np.dtype(
+    [
+        ("time", "i8"),
+        ("exact", "u8"),
+        ("mask", "u8"),
+        ("near", "u4"),
+        ("base", "u4"),
+        ("distance", "f4"),
+        ("far", "f4"),
+        ("step", "f4"),
+        ("error", "f4"),
+        ("p1", "f4"),
+        ("p2", "f4"),
+        ("label", "u2"),
+        ("second", "u2"),
+        ("version", "u1"),
+        ("flags", "u1"),
+        ("failure", "u1"),
+        ("cosine", "i1"),
+    ]
+)
+
+#: One client of one model. `touched` is the model's query count at its last query (least recently used leaves first);
+#: `*_short` are moving averages over about ten queries, `*_long` over all of them.
+HEADER: Final = np.dtype(
+    [
+        ("count", "i8"),
+        ("touched", "i8"),
+        ("first", "i8"),
+        ("last", "i8"),
+        ("first_offset", "i8"),
+        ("last_offset", "i8"),
+        ("answered", "i8"),
+        ("distinct", "i8"),
+        ("bits", "f8"),
+        ("size_short", "f4"),
+        ("size_long", "f4"),
+        ("output_short", "f4"),
+        ("output_long", "f4"),
+        ("lag", "u4"),
+        ("blocks", "i4"),
+    ]
+)
+
+REFUSED: Final = 1  # failure of an entry: 401 or 403
+FAILED: Final = 2  # failure of an entry: 5xx or 429
+
+
+CEILING: Final = {1: 16 << 10}  # bytes of a dense client; of any other kind:
+OTHER_CEILING: Final = 8 << 10
+FIXED: Final = HEADER.itemsize + 4 * TRAIL + 4 * PAGES + 16 + 16 + 32 + 240  # header, trail, pages, names, classes, tests
+
+
+def window_pages(kind: int, sketch: int) -> int:
+    """Pages of a client's window, so that its bytes stay under the ceiling; `sketch` is the bytes of one sketch.
+
+    >>> window_pages(1, 101), window_pages(2, 24)
+    (11, 9)
+    """
+    room = CEILING.get(kind, OTHER_CEILING) - FIXED
+    return max(1, min(PAGES, room // (PAGE * (ENTRY.itemsize + sketch))))

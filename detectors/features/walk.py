@@ -1,0 +1,328 @@
+"""The kernel that walks queries in the order of the log: places each in its client's window and cuts blocks.
+
+Exact sequential semantics per client, whatever the batch: a query sees what came before it and nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from detectors.features import confidence, manifold, repeats, similarity, sweeps, tempo
+from detectors.features.baseline import Baseline
+from detectors.features.layout import (
+    BLOCK,
+    ENTRY,
+    FIRST_BLOCK,
+    FLIP,
+    HEADER,
+    LINKED,
+    NONE,
+    OTHER_VERSION,
+    PAGE,
+    REPEAT,
+    SAME_LAG,
+    TRAIL,
+)
+from detectors.features.manifold import residual
+from detectors.features.neighbours import changes, nearest, signed, unpack_dense
+from detectors.features.numbers import bits
+from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS
+
+#: Where each family's columns begin in a block's row of features.
+FAMILIES: Final = (similarity, repeats, confidence, tempo, manifold, sweeps)
+FEATURES: Final = tuple(name for family in FAMILIES for name in family.NAMES)
+STARTS: Final = tuple(sum(len(family.NAMES) for family in FAMILIES[:i]) for i in range(len(FAMILIES)))
+S0, S1, S2, S3, S4, S5 = STARTS
+WIDTH: Final = len(FEATURES)
+
+SHORT: Final = 0.1  # weight of the newest query in a short moving average
+JITTER: Final = 0.26  # distance per changed cell up to which a row only moved within coarse bins
+ROW_LINK: Final = 1.5  # distance up to which rows are linked
+TEXT_LINK: Final = 0.5  # share of changed MinHash bytes up to which texts are linked
+
+
+class State(NamedTuple):
+    """The arrays of all clients of one model (detectors/features/windows.py)."""
+
+    headers: Any
+    trails: NDArray[np.uint32]
+    classes: NDArray[np.uint64]
+    pages: NDArray[np.int32]
+    entries: Any
+    sketches: NDArray[np.uint8]
+    free: NDArray[np.int32]
+    control: NDArray[np.int64]  # [number of free pages, queries of the model]
+
+
+class Out(NamedTuple):
+    """What a walk over n queries writes: `teach` (n,) marks queries that may teach the model; the rest is by block.
+
+    `ended` is the query that ended the block, `features` (n, WIDTH) its row, `heads` the client's header as it stood
+    then, `classes` how many classes the client had seen.
+    """
+
+    teach: NDArray[np.bool_]
+    ended: NDArray[np.int32]
+    features: NDArray[np.float64]
+    heads: Any
+    classes: NDArray[np.int32]
+
+
+def room(n: int) -> Out:
+    """Room for a walk over n queries."""
+    return Out(
+        np.zeros(n, np.bool_), np.zeros(n, np.int32), np.empty((n, WIDTH)), np.zeros(n, HEADER), np.zeros(n, np.int32)
+    )
+
+
+@njit(cache=True)
+def repeated(trail: NDArray[np.uint32], count: int, mark: np.uint32) -> int:
+    """The latest earlier query with the same exact hash (without the version in its two lowest bits); -1: none."""
+    best = -1
+    for query in range(max(0, count - TRAIL), count):
+        if (trail[query % TRAIL] ^ mark) & np.uint32(0xFFFFFFFC) == 0:
+            best = query
+    return best
+
+
+@njit(cache=True)
+def linked(kind: int, entry: Any, changed: int, baseline: Baseline) -> bool:
+    """Whether the nearest earlier query is near enough to make a chain."""
+    if kind == DENSE:
+        return bool(entry.distance < baseline.link)
+    if kind == ROWS:
+        return bool(entry.distance < ROW_LINK or entry.distance <= JITTER * changed)
+    return bool(entry.distance <= TEXT_LINK)
+
+
+@njit(cache=True)
+def relate(
+    kind: int, width: int, entry: Any, packed: NDArray[np.uint8], floats: Any, state: State, slot: int, baseline: Baseline
+) -> None:
+    """Fill near, base, distance, far, step, mask, cosine and flags of a query from its client's window."""
+    count = state.headers[slot].count
+    pages, sketches = state.pages[slot], state.sketches
+    window = len(pages) * PAGE
+    best, entry.distance, entry.far = nearest(kind, floats[0], packed, width, count, pages, sketches)
+    entry.near, entry.base, entry.mask, entry.flags, entry.cosine = NONE, count, 0, 0, 0
+    entry.step = np.nan
+    if best < 0:
+        return
+    ring = best % window
+    other = state.entries[pages[ring // PAGE], ring % PAGE]
+    entry.near = best
+    entry.mask = changes(kind, packed, sketches[pages[ring // PAGE], ring % PAGE])
+    if linked(kind, entry, bits(entry.mask), baseline):
+        entry.flags |= LINKED
+        entry.base = other.base
+        if other.label != entry.label:
+            entry.flags |= FLIP
+    move(kind, width, entry, floats, state, slot, count)
+
+
+@njit(cache=True)
+def move(kind: int, width: int, entry: Any, floats: Any, state: State, slot: int, count: int) -> None:
+    """Fill step and cosine of a dense query from the client's last two."""
+    if kind != DENSE:
+        return
+    pages = state.pages[slot]
+    window = len(pages) * PAGE
+    last = (count - 1) % window
+    unpack_dense(state.sketches[pages[last // PAGE], last % PAGE], floats[1])
+    step, before, cross = 0.0, 0.0, 0.0
+    if count > 1:
+        last = (count - 2) % window
+        unpack_dense(state.sketches[pages[last // PAGE], last % PAGE], floats[2])
+    for j in range(width):
+        a, b = floats[0, j] - floats[1, j], floats[1, j] - floats[2, j]
+        step, before, cross = step + a * a, before + b * b, cross + a * b
+    entry.step = np.sqrt(step)
+    if count > 1 and step > 0 and before > 0:
+        entry.cosine = np.int8(np.rint(127 * cross / np.sqrt(step * before)))
+
+
+@njit(cache=True)
+def recall(entry: Any, mark: np.uint32, state: State, slot: int) -> None:
+    """Note an exact repeat, its lag and its version, and leave the query's own mark on the trail."""
+    header, trail = state.headers[slot], state.trails[slot]
+    earlier = repeated(trail, header.count, mark) if entry.exact else -1
+    if earlier >= 0:
+        lag = header.count - earlier
+        entry.flags |= REPEAT
+        if lag == header.lag and lag > 5:
+            entry.flags |= SAME_LAG
+        if (trail[earlier % TRAIL] ^ mark) & np.uint32(3):
+            entry.flags |= OTHER_VERSION
+        header.lag = lag
+    else:
+        header.distinct += 1
+    trail[header.count % TRAIL] = mark
+
+
+@njit(cache=True)
+def judge_dense(entry: Any, floats: Any, width: int, baseline: Baseline) -> None:
+    """Fill the error of a dense query against the model's manifold."""
+    entry.error = np.nan
+    if len(baseline.mean) == width and width > 0:
+        error, size = residual(floats[0], baseline.mean, baseline.components, width)
+        offset = baseline.offsets[entry.label] if entry.label < len(baseline.offsets) else 0.0
+        entry.error = (error - baseline.level - baseline.slope * size - offset) / baseline.unit
+
+
+@njit(cache=True)
+def judge_row(entry: Any, packed: NDArray[np.uint8], baseline: Baseline) -> None:
+    """Fill dependence (in `error`) and rarity (in `far`) of a row."""
+    entry.error, entry.far = np.nan, np.nan
+    columns = len(baseline.singles)
+    if columns * 2 != len(packed) or len(baseline.pairs) == 0:
+        return
+    rare, together, at = 0.0, 0.0, 0
+    for j in range(columns):
+        rare += baseline.singles[j, packed[2 * j] >> 5]
+    paired = 0
+    while paired * (paired - 1) // 2 < len(baseline.pairs):
+        paired += 1
+    for a in range(paired):
+        for b in range(a + 1, paired):
+            together += baseline.pairs[at, packed[2 * a] >> 5, packed[2 * b] >> 5]
+            at += 1
+    entry.error = (together - baseline.dependence[0]) / baseline.dependence[1]
+    entry.far = (rare - baseline.rarity[0]) / baseline.rarity[1]
+
+
+@njit(cache=True)
+def account(header: Any, entry: Any, classes: NDArray[np.uint64], size: float, output: float, offset: int) -> None:
+    """Bring the client's totals up to date."""
+    if header.count == 0:
+        header.first, header.first_offset = entry.time, offset
+        header.size_short = header.size_long = size
+        header.output_short = header.output_long = output
+    header.count += 1
+    header.last = max(header.last, entry.time)
+    header.last_offset = offset
+    header.size_short += SHORT * (size - header.size_short)
+    header.size_long += (size - header.size_long) / header.count
+    header.output_short += SHORT * (output - header.output_short)
+    header.output_long += (output - header.output_long) / header.count
+    if entry.failure == 0:
+        header.answered += 1
+    if entry.label:
+        bit = entry.label % 256
+        classes[bit // 64] |= np.uint64(1) << np.uint64(bit % 64)
+        if not np.isnan(entry.p1):
+            header.bits -= np.log2(max(entry.p1, 1e-4))
+
+
+@njit(cache=True)
+def keep(entry: Any, packed: NDArray[np.uint8], state: State, slot: int) -> None:
+    """Put a query into its client's window, on a new page where the window still grows."""
+    pages = state.pages[slot]
+    ring = state.headers[slot].count % (len(pages) * PAGE)
+    page = pages[ring // PAGE]
+    if page < 0:
+        state.control[0] -= 1
+        page = state.free[state.control[0]]
+        pages[ring // PAGE] = page
+    state.entries[page, ring % PAGE] = entry
+    state.sketches[page, ring % PAGE] = packed
+
+
+@njit(cache=True)
+def gather(state: State, slot: int, window: Any) -> int:
+    """Copy a client's window, oldest first; returns how many queries it holds."""
+    pages = state.pages[slot]
+    room = len(pages) * PAGE
+    count = state.headers[slot].count
+    first = max(0, count - room)
+    for query in range(first, count):
+        ring = query % room
+        window[query - first] = state.entries[pages[ring // PAGE], ring % PAGE]
+    return count - first
+
+
+@njit(cache=True)
+def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int, sensitive: Any, out: Any) -> None:
+    """Fill one block's row of features in the order of FEATURES; what this kind of input does not have stays NaN."""
+    out[:] = np.nan
+    near, apart = (baseline.near, baseline.apart) if kind == DENSE else (1.0, 1.0)
+    similarity.similarity(window, 0, near, apart, SEGMENTS if kind == DENSE else max(columns, 1), out[S0:S1])
+    repeats.repeats(window, out[S1:S2])
+    confidence.confidence(window, out[S2:S3])
+    tempo.tempo(window, header, out[S3:S4])
+    if kind == DENSE:
+        manifold.manifold(window, out[S4:S5])
+        if np.isnan(baseline.link):
+            out[S0:S1 - 2] = np.nan
+    if kind == ROWS:
+        sweeps.sweeps(window, sensitive, baseline.domain, out[S5:])
+
+
+@njit(cache=True)
+def seen(classes: NDArray[np.uint64]) -> int:
+    """How many of 256 classes (by index modulo 256) a client has had as an answer."""
+    count = 0
+    for word in classes:
+        count += bits(word)
+    return count
+
+
+@njit(cache=True)
+def teaches(count: int) -> bool:
+    """Whether a client's query teaches the model: the 1st, 2nd, 3rd, 4th, 6th, 8th, 12th, 16th ..."""
+    while count > 3 and count % 2 == 0:
+        count //= 2
+    return count in (1, 2, 3)
+
+
+@njit(cache=True)
+def walk(
+    kind: int,
+    width: int,
+    slots: NDArray[np.int32],
+    events: Any,
+    sketches: NDArray[np.uint8],
+    sizes: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    state: State,
+    baseline: Baseline,
+    sensitive: np.uint64,
+    out: Out,
+) -> int:
+    """Walk n queries of one model; returns how many blocks ended.
+
+    `events` (n,) are entries with time, exact, label, second, p1, p2, version and failure filled in; the rest is filled
+    here. `sketches` (n, bytes) are packed; `sizes` (n, 2) are input and output sizes. `out` has room for n blocks.
+    """
+    floats = np.zeros((3, MAX_WIDTH), np.float32)
+    scratch = np.empty(state.pages.shape[1] * PAGE, ENTRY)
+    columns = sketches.shape[1] // 2 if kind == ROWS else 0
+    blocks = 0
+    for i in range(len(slots)):
+        slot, entry, packed = slots[i], events[i], sketches[i]
+        header = state.headers[slot]
+        if kind == DENSE:
+            unpack_dense(packed, floats[0])
+        relate(kind, width, entry, packed, floats, state, slot, baseline)
+        if kind == DENSE:
+            judge_dense(entry, floats, width, baseline)
+        elif kind == ROWS:
+            judge_row(entry, packed, baseline)
+        mark = np.uint32(entry.exact >> np.uint64(32)) & np.uint32(0xFFFFFFFC) | np.uint32(entry.version & 3)
+        recall(entry, mark, state, slot)
+        keep(entry, packed, state, slot)
+        account(header, entry, state.classes[slot], sizes[i, 0], sizes[i, 1], offsets[i])
+        state.control[1] += 1
+        header.touched = state.control[1]
+        out.teach[i] = teaches(header.count)
+        if header.count >= FIRST_BLOCK and (header.count - FIRST_BLOCK) % BLOCK == 0:
+            n = gather(state, slot, scratch)
+            block(kind, scratch[:n], header, baseline, columns, sensitive, out.features[blocks])
+            header.blocks += 1
+            out.ended[blocks], out.heads[blocks] = i, header
+            out.classes[blocks] = seen(state.classes[slot])
+            blocks += 1
+    return blocks

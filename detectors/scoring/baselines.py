@@ -1,0 +1,163 @@
+"""Learns what features are measured against: distances, the manifold of dense inputs, the dependence of columns.
+
+Everything is fitted at once from a bounded sample of trusted clients' sketches, at points that the engine fixes by the
+model's count of queries; nothing moves in between.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.contract import Floats
+from detectors.features.baseline import PAIRED, Baseline, unknown
+from detectors.features.manifold import residual
+from detectors.features.neighbours import dense_distance, unpack_dense
+from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS
+
+ENOUGH: Final = 48  # samples before distances are known
+ENOUGH_MANIFOLD: Final = 4  # samples for each component of a sketch before the manifold is known
+KEPT: Final = 0.95  # share of the samples that stay for the second fit
+RANK: Final = 0.62  # principal components, as a share of the sketch's width
+LINK: Final = 0.6  # of the usual nearest distance
+NEAR: Final = 0.62  # usual nearest distance over that of random inputs, until it has been seen
+CODES: Final = 8
+
+
+def fit(
+    kind: int, width: int, sketches: NDArray[np.uint8], labels: NDArray[np.uint16], near: Floats, baseline: Baseline
+) -> Baseline:
+    """The baseline from packed sketches (n, bytes), their labels (n,), and blocks' median nearest distances (m,).
+
+    With too few samples what can not be known stays as `baseline` has it.
+    """
+    if kind == DENSE and len(sketches) >= ENOUGH and width > 0:
+        return manifold(width, unpack(sketches), labels, scales(width, sketches, near, baseline))
+    if kind == ROWS and len(sketches) >= ENOUGH:
+        return columns(sketches, baseline)
+    return baseline
+
+
+def unpack(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Packed dense sketches as floats, (n, 64)."""
+    floats = np.zeros((len(sketches), MAX_WIDTH), np.float32)
+    for packed, out in zip(sketches, floats, strict=True):
+        unpack_dense(packed, out)
+    return floats
+
+
+def scales(width: int, sketches: NDArray[np.uint8], near: Floats, baseline: Baseline) -> Baseline:
+    """Distances: of random pairs (neighbours in the sample, which come from different queries), and of nearest ones."""
+    pairs = [dense_distance(unpack(sketches[i : i + 1])[0], sketches[i - 1], width) for i in range(1, len(sketches))]
+    apart = float(np.median(pairs))
+    known = near[np.isfinite(near)]
+    usual = float(np.median(known)) if len(known) >= ENOUGH // 4 else NEAR * apart
+    return baseline._replace(near=usual, apart=apart, link=LINK * usual) if apart > 0 and usual > 0 else baseline
+
+
+def manifold(width: int, floats: NDArray[np.float32], labels: NDArray[np.uint16], baseline: Baseline) -> Baseline:
+    """Principal components of the sketches, fitted again without the worst 5 %, and the error's usual level and spread.
+
+    The error grows with an input's distance from the mean (an inked digit has more to be wrong about) and differs by
+    label; both are taken out by a regression and by medians, with Tukey's fences left to the spread (the IQR).
+    """
+    if len(floats) < ENOUGH_MANIFOLD * width:
+        return baseline
+    rank = max(1, int(RANK * width))
+    points = floats[:, :width].astype(np.float64)
+    mean, components = principal(points, rank)
+    errors, sizes = errors_of(floats, mean, components, width)
+    kept = errors <= np.quantile(errors, KEPT)
+    mean, components = principal(points[kept], rank)
+    errors, sizes = errors_of(floats, mean, components, width)
+    slope = float(np.cov(errors[kept], sizes[kept])[0, 1] / max(np.var(sizes[kept]), 1e-9))
+    level = float(np.median(errors[kept] - slope * sizes[kept]))
+    left = errors - level - slope * sizes
+    offsets = medians(left[kept], labels[kept])
+    left = left - offsets[np.minimum(labels, len(offsets) - 1)]
+    low, high = np.quantile(left[kept], (0.25, 0.75))
+    return baseline._replace(
+        mean=mean, components=components, level=level, slope=slope, offsets=offsets, unit=max(float(high - low), 1e-3)
+    )
+
+
+def principal(points: Floats, rank: int) -> tuple[Floats, Floats]:
+    """Mean (width,) and first components (rank, width) of points (n, width)."""
+    mean = points.mean(axis=0)
+    _, vectors = np.linalg.eigh(np.cov(points - mean, rowvar=False))
+    return mean, np.ascontiguousarray(vectors[:, ::-1][:, :rank].T)
+
+
+def errors_of(floats: NDArray[np.float32], mean: Floats, components: Floats, width: int) -> tuple[Floats, Floats]:
+    """Log-errors and log-norms of n unpacked sketches."""
+    both = np.array([residual(x, mean, components, width) for x in floats])
+    return both[:, 0], both[:, 1]
+
+
+def medians(values: Floats, labels: NDArray[np.uint16]) -> Floats:
+    """The median of each label's values, drawn towards 0 where a label has few."""
+    found = np.zeros(int(labels.max()) + 2)
+    for label in np.unique(labels):
+        own = values[labels == label]
+        found[label] = np.median(own) * len(own) / (len(own) + 8)
+    return found
+
+
+def columns(sketches: NDArray[np.uint8], baseline: Baseline) -> Baseline:
+    """Rows: values per column, rarity of cells, and the pointwise dependence of pairs of columns (Church and Hanks 1990)."""
+    codes = (sketches[:, 0::2] >> 5).astype(np.int64)
+    cells = sketches[:, 0::2].astype(np.int64) << 8 | sketches[:, 1::2]
+    counts = np.stack([np.bincount(codes[:, j], minlength=CODES) for j in range(codes.shape[1])])
+    share = (counts + 0.5) / (counts.sum(axis=1, keepdims=True) + 0.5 * CODES)
+    singles = -np.log(share)
+    paired = range(min(PAIRED, codes.shape[1]))
+    tables = [pair(codes[:, a], codes[:, b], share[a], share[b]) for a in paired for b in paired if a < b]
+    pairs = np.array(tables).reshape(-1, CODES, CODES)
+    together = sum_pairs(codes, pairs)
+    rare = singles[np.arange(codes.shape[1]), codes].sum(axis=1)
+    return baseline._replace(
+        pairs=pairs,
+        singles=singles,
+        dependence=centre(together),
+        rarity=centre(rare),
+        domain=np.array([float(len(np.unique(cells[:, j]))) for j in range(codes.shape[1])]),
+    )
+
+
+def pair(a: NDArray[np.int64], b: NDArray[np.int64], of_a: Floats, of_b: Floats) -> Floats:
+    """Log-ratios of joint over independent shares of two columns' codes, (8, 8), smoothed by half a row."""
+    counts = np.bincount(a * CODES + b, minlength=CODES * CODES).reshape(CODES, CODES)
+    prior = np.outer(of_a, of_b)
+    return np.log((counts + 8 * prior) / (counts.sum() + 8) / prior)
+
+
+def sum_pairs(codes: NDArray[np.int64], pairs: Floats) -> Floats:
+    """The sum of a row's log-ratios over all pairs, (n,)."""
+    paired = range(min(PAIRED, codes.shape[1]))
+    order = [(a, b) for a in paired for b in paired if a < b]
+    total = np.zeros(len(codes))
+    for table, (a, b) in zip(pairs, order, strict=True):
+        total += table[codes[:, a], codes[:, b]]
+    return total
+
+
+def centre(values: Floats) -> Floats:
+    """Median and robust spread (1.4826 MAD, at least a thousandth), to standardise by."""
+    middle = float(np.median(values))
+    return np.array([middle, max(1.4826 * float(np.median(np.abs(values - middle))), 1e-3)])
+
+
+def dump(baseline: Baseline) -> dict[str, NDArray[np.float64]]:
+    """A baseline as arrays."""
+    return {name: np.asarray(value, np.float64) for name, value in baseline._asdict().items()}
+
+
+def load(arrays: dict[str, NDArray[np.float64]]) -> Baseline:
+    """A baseline from what `dump` gave."""
+    whole = {name: arrays[name] for name in Baseline._fields}
+    return Baseline(**{name: value if value.ndim else float(value) for name, value in whole.items()})
+
+
+__all__ = ["dump", "fit", "load", "unknown"]

@@ -1,0 +1,49 @@
+"""The latest inputs that may teach a model's baseline: sketches in a ring, each with the key of its client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+ROOM: Final = 2_048  # sketches kept, the latest ones
+MARK: Final = np.dtype([("client", "u8"), ("label", "u2")])
+
+
+class Samples:
+    """A ring of `ROOM` packed sketches. Sketches wait here and are chosen only at a refit, so that a client that has
+    come under suspicion by then takes its early queries with it."""
+
+    def __init__(self, width: int) -> None:
+        self.sketches = np.zeros((ROOM, width), np.uint8)
+        self.marks = np.zeros(ROOM, MARK)
+        self.seen = 0
+
+    def __len__(self) -> int:
+        return min(self.seen, ROOM)
+
+    def add(self, sketches: NDArray[np.uint8], clients: NDArray[np.uint64], labels: NDArray[np.uint16]) -> None:
+        """Append rows in the order of the log; the oldest make room."""
+        sketches, clients, labels = sketches[-ROOM:], clients[-ROOM:], labels[-ROOM:]
+        at = (self.seen + np.arange(len(sketches))) % ROOM
+        self.sketches[at], self.marks["client"][at], self.marks["label"][at] = sketches, clients, labels
+        self.seen += len(sketches)
+
+    def chosen(self, trusted: Callable[[NDArray[np.uint64]], NDArray[np.bool_]]) -> NDArray[np.int64]:
+        """Indices of the samples whose clients are trusted now."""
+        return np.flatnonzero(trusted(self.marks["client"][: len(self)]))
+
+    def dump(self) -> dict[str, NDArray[Any]]:
+        """What is in use, as arrays."""
+        used = len(self)
+        return {"sketches": self.sketches[:used], "marks": self.marks[:used], "seen": np.array([self.seen])}
+
+    def load(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take over what `dump` gave. ValueError where the shapes do not fit."""
+        used = len(arrays["sketches"])
+        if used > ROOM or arrays["sketches"].shape[1:] != self.sketches.shape[1:]:
+            raise ValueError("samples of another shape")
+        self.sketches[:used], self.marks[:used] = arrays["sketches"], arrays["marks"]
+        self.seen = int(arrays["seen"][0])

@@ -1,0 +1,54 @@
+"""What decides findings: budgets, ceilings, and what the operator knows of each model."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ModelSettings(BaseModel):
+    """What the operator knows of one model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    sensitive_columns: tuple[str, ...] = ()
+    """Columns whose values an attacker might want to infer (race, diagnosis). A sweep over one of them is named
+    attribute inference; a sweep over any other column is reported at a lower severity."""
+
+
+class EngineSettings(BaseModel):
+    """Budgets, ceilings and the life cycle of findings. Everything here changes which findings are made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    tenant: str = Field(default="default", min_length=1, max_length=64)
+    """Part of every finding's identity, so that two installations never collide in one SIEM."""
+
+    budget: float = Field(default=1.0, gt=0, le=1000)
+    """False named findings that you accept per 1,000 clients a day."""
+
+    novelty_budget: float = Field(default=10.0, gt=0, le=1000)
+    """False findings of the novelty tier that you accept per 1,000 clients a day."""
+
+    vote_weight: float = Field(default=0.25, ge=0, le=1)
+    """Share of the river detectors in the novelty evidence, beside the traffic profiles; 0 leaves them out."""
+
+    clients: int = Field(default=100_000, ge=2_048, le=10_000_000)
+    """Clients of one model that a partition remembers; the least recently seen leave first, and are counted."""
+
+    models: int = Field(default=64, ge=1, le=4_096)
+    """Models that a partition remembers; queries of further ones are counted and not looked at."""
+
+    open_findings: int = Field(default=10_000, ge=16, le=1_000_000)
+    """Findings of a partition that can be open at once; further ones are counted and not opened."""
+
+    quiet_minutes: float = Field(default=60.0, gt=0, le=10_080)
+    """Minutes of event time without new evidence after which a finding is closed."""
+
+    update_minutes: float = Field(default=5.0, gt=0, le=1_440)
+    """Minutes of event time between two updates of a finding whose severity did not rise."""
+
+    revisions: int = Field(default=32, ge=2, le=1_000)
+    """Revisions of one finding, at most; the last place is kept for its closing."""
+
+    known: dict[str, ModelSettings] = Field(default_factory=dict)
+    """What you know of each model, by its name in the records."""

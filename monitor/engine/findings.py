@@ -1,0 +1,169 @@
+"""The life of findings: they open where a budget is beaten, grow in revisions, and close when nothing more comes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.scoring.evidence import risk, severity
+from detectors.taxonomy import family as taxonomy
+from monitor.alerts.finding import Contribution, Evidence, Finding, Lineage, finding_id, rebuilt
+from monitor.alerts.response import RESPONSES
+from monitor.config.engine import EngineSettings
+from monitor.engine.clock import MINUTE
+from monitor.engine.verdicts import NOVELTY, PRECEDENCE, Court, Verdict, number
+from monitor.record.pseudonyms import text
+
+PIECES: Final = 8  # pieces of evidence that a finding keeps
+RANKS: Final = ("low", "medium", "high", "critical")
+TOLD: Final = 3  # numbers in a reason
+UNKNOWN: Final = bytes(16)
+
+Key = tuple[str, bytes]
+
+
+@dataclass(slots=True)
+class Episode:
+    """A finding that is open: its last revision, and the clock when evidence last came."""
+
+    finding: Finding
+    heard: int
+
+
+class Findings:
+    """The open findings of a partition, at most as many as the settings allow; `dropped` counts what did not open."""
+
+    def __init__(self, settings: EngineSettings, court: Court, origin: Lineage) -> None:
+        self._settings, self._court, self._origin = settings, court, origin
+        self._open: dict[Key, dict[str, Episode]] = {}
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return sum(len(families) for families in self._open.values())
+
+    def hear(self, verdict: Verdict, clock: int) -> Iterator[Finding]:
+        """Take a verdict into the finding it belongs to, or open one; yields a revision where one is due."""
+        key = (verdict.model, verdict.client)
+        families = self._open.get(key, {})
+        rank = PRECEDENCE.index(verdict.family)
+        leading = [name for name in families if PRECEDENCE.index(name) <= rank]
+        if leading:
+            yield from self._update(families[min(leading, key=PRECEDENCE.index)], verdict, clock)
+        elif len(self) < self._settings.open_findings:
+            finding = self._opened(verdict, clock)
+            self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock)
+            yield finding
+        else:
+            self.dropped += 1
+
+    def tick(self, clock: int) -> Iterator[Finding]:
+        """Close what was quiet for long enough, in the order in which it opened."""
+        quiet = self._settings.quiet_minutes * MINUTE
+        for key, families in list(self._open.items()):
+            for name, episode in list(families.items()):
+                if clock - episode.heard >= quiet:
+                    del families[name]
+                    last = episode.finding
+                    yield replace(last, revision=last.revision + 1, status="closed", updated_at=clock)
+            if not families:
+                del self._open[key]
+
+    def _opened(self, verdict: Verdict, clock: int) -> Finding:
+        family, client = verdict.family, text(verdict.client)
+        identity = finding_id(self._settings.tenant, verdict.model, client, family, clock)
+        worth = risk(family, verdict.evalue, verdict.exposure.answered)
+        return Finding(
+            finding=identity,
+            revision=1,
+            status="open",
+            tier="novelty" if family == NOVELTY else "named",
+            family=family,
+            model=verdict.model,
+            client=client,
+            group=None if verdict.group in (b"", UNKNOWN) else text(verdict.group),
+            severity=severity(worth),
+            risk=round(worth, 1),
+            evalue=verdict.evalue,
+            budget=number(self._court.budget(family)),
+            started=verdict.started,
+            raised_at=clock,
+            updated_at=clock,
+            queries=verdict.queries,
+            title=f"{taxonomy(family).title} suspected" if family != NOVELTY else taxonomy(family).title,
+            reason=reason(verdict),
+            evidence=verdict.evidence[:PIECES],
+            profile=verdict.profile,
+            exposure=verdict.exposure,
+            response=RESPONSES[family],
+            lineage=replace(self._origin, first_offset=verdict.first_offset, last_offset=verdict.last_offset),
+        )
+
+    def _update(self, episode: Episode, verdict: Verdict, clock: int) -> Iterator[Finding]:
+        """Grow the finding; a revision is due when its severity rises, or now and then, while there is room for one."""
+        last, episode.heard = episode.finding, clock
+        evidence = merged(last.evidence, verdict.evidence)
+        own = [piece.evalue for piece in evidence if piece.family == last.family]
+        evalue = max(last.evalue, *own)
+        worth = max(last.risk, round(risk(last.family, evalue, verdict.exposure.answered), 1))
+        grown = replace(
+            last,
+            severity=severity(worth),
+            risk=worth,
+            evalue=evalue,
+            evidence=evidence,
+            profile=verdict.profile,
+            exposure=verdict.exposure,
+            lineage=replace(last.lineage, last_offset=verdict.last_offset),
+        )
+        rises = RANKS.index(grown.severity) > RANKS.index(last.severity)
+        due = clock - last.updated_at >= self._settings.update_minutes * MINUTE
+        if (rises or due) and last.revision + 1 < self._settings.revisions:
+            episode.finding = replace(grown, revision=last.revision + 1, status="updated", updated_at=clock)
+            yield episode.finding
+        else:
+            episode.finding = replace(grown, severity=last.severity, risk=last.risk)
+
+    def dump(self) -> dict[str, NDArray[Any]]:
+        """The open findings, as bytes in an array."""
+        episodes = [
+            [client.hex(), episode.heard, asdict(episode.finding)]
+            for (_, client), families in self._open.items()
+            for episode in families.values()
+        ]
+        return {"open": np.frombuffer(json.dumps(episodes).encode(), np.uint8), "dropped": np.array([self.dropped])}
+
+    def load(self, arrays: dict[str, NDArray[Any]]) -> None:
+        """Take over what `dump` gave. ValueError, TypeError or KeyError where it is something else."""
+        for client, heard, tree in json.loads(arrays["open"].tobytes()):
+            finding = rebuilt(tree)
+            families = self._open.setdefault((finding.model, bytes.fromhex(client)), {})
+            families[finding.family] = Episode(finding, heard)
+        self.dropped = int(arrays["dropped"][0])
+
+
+def merged(old: tuple[Evidence, ...], new: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """The latest of each test, what is new first, at most PIECES."""
+    seen = {(piece.detector, piece.test) for piece in new}
+    return (*new, *(piece for piece in old if (piece.detector, piece.test) not in seen))[:PIECES]
+
+
+def reason(verdict: Verdict) -> str:
+    """One sentence: which test, after how many queries, by which numbers."""
+    piece = verdict.evidence[0]
+    numbers = ", ".join(told(c) for c in sorted(piece.contributions, key=lambda c: -c.share)[:TOLD])
+    return f"{piece.detector}/{piece.test} after {verdict.queries} queries: {numbers}"
+
+
+def told(contribution: Contribution) -> str:
+    """A number with what is usual.
+
+    >>> told(Contribution("near", 0.97, 0.05, 1.0))
+    'near 0.97 (usually 0.05)'
+    """
+    usual = "" if contribution.usual is None else f" (usually {contribution.usual:.3g})"
+    return f"{contribution.feature} {contribution.value:.3g}{usual}"

@@ -1,0 +1,188 @@
+"""Everything that is known from one partition: the engine that turns its queries into findings.
+
+Pure: no I/O, no clock, no threads. The same queries under the same settings and keys give the same findings, byte for
+byte, however they were cut into batches, and whether or not it was dumped and restored in between.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.scoring.novelty import inside, nested
+from detectors.sketch.queries import Queries
+from monitor.alerts.finding import Finding, Lineage
+from monitor.config.engine import EngineSettings
+from monitor.engine.bank import Bank
+from monitor.engine.clock import advance, ticks
+from monitor.engine.findings import Findings
+from monitor.engine.step import Shape, prepare, shapes
+from monitor.engine.verdicts import Court, Verdict
+from monitor.engine.view import View
+from monitor.record.raw import Partition
+
+LAYOUT: Final = 1  # of dumps; raised when what they mean changes
+SHAPES: Final = 8  # shapes of input that are kept apart for one model
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made the findings, beside the log: it stands in their lineage."""
+
+    config_hash: str = ""
+    key_epoch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """Counts of one partition's engine. `ignored` queries had no place in the ceilings; `learning` names models of
+    which some shape of input is still unknown."""
+
+    queries: int
+    ignored: int
+    clients: int
+    evicted: int
+    findings_open: int
+    findings_dropped: int
+    bytes: int
+    models: int
+    learning: tuple[str, ...]
+
+
+class PartitionEngine:
+    """One partition's state. `bank` may be shared between partitions; everything else is its own."""
+
+    def __init__(
+        self, partition: Partition, settings: EngineSettings, bank: Bank, origin: Origin | None = None
+    ) -> None:
+        self._settings, self._bank = settings, bank
+        self._court = Court(bank, settings)
+        self._findings = Findings(settings, self._court, lineage(partition, Origin() if origin is None else origin))
+        self._views: dict[tuple[str, Shape], View] = {}
+        self._shapes: Counter[str] = Counter()
+        self._clock, self._queries, self._ignored = 0, 0, 0
+
+    def feed(self, queries: Queries) -> list[Finding]:
+        """The revisions that these queries bring about, in the order of the log."""
+        if not len(queries):
+            return []
+        clocks, before = np.empty(len(queries), np.int64), self._clock
+        self._clock = advance(self._clock, queries.time, clocks)
+        self._queries += len(queries)
+        verdicts: dict[int, list[Verdict]] = {}
+        for verdict in self._verdicts(queries):
+            verdicts.setdefault(verdict.index, []).append(verdict)
+        minutes = set(ticks(before, clocks).tolist())
+        found: list[Finding] = []
+        for index in sorted(minutes | verdicts.keys()):
+            if index in minutes:
+                found.extend(self._findings.tick(int(clocks[index])))
+            for verdict in verdicts.get(index, ()):
+                found.extend(self._findings.hear(verdict, int(clocks[index])))
+        return found
+
+    def _verdicts(self, queries: Queries) -> Iterator[Verdict]:
+        known, which = shapes(queries)
+        pairs = queries.model.astype(np.int64) * len(known) + which
+        _, first = np.unique(pairs, return_index=True)
+        for at in np.sort(first):
+            model, shape = queries.models[queries.model[at]], known[which[at]]
+            index = np.flatnonzero(pairs == pairs[at])
+            view = self._view(model, shape)
+            if view is None:
+                self._ignored += len(index)
+                continue
+            for judged in view.feed(prepare(queries, index, shape, view.labels, view.versions)):
+                yield from self._court.verdicts(model, judged)
+
+    def _view(self, model: str, shape: Shape) -> View | None:
+        """The view of that model and shape; None where the ceilings leave no place for a new one."""
+        view = self._views.get((model, shape))
+        if view is not None:
+            return view
+        full = self._shapes[model] >= SHAPES or (model not in self._shapes and len(self._shapes) >= self._settings.models)
+        if full:
+            return None
+        self._shapes[model] += 1
+        view = View(model, shape, self._settings.clients, self._bank, self._settings.vote_weight)
+        self._views[model, shape] = view
+        return view
+
+    def stats(self) -> EngineStats:
+        """Counts for metrics and for people."""
+        views = list(self._views.values())
+        return EngineStats(
+            queries=self._queries,
+            ignored=self._ignored,
+            clients=sum(len(view.windows) for view in views),
+            evicted=sum(view.windows.evicted for view in views),
+            findings_open=len(self._findings),
+            findings_dropped=self._findings.dropped,
+            bytes=sum(view.nbytes for view in views),
+            models=len(self._shapes),
+            learning=tuple(sorted({view.model for view in views if view.norms.learning})),
+        )
+
+    def dump(self) -> dict[str, NDArray[Any]]:
+        """All state, as arrays: what `restore` needs."""
+        views = [
+            {"model": view.model, "kind": view.shape.kind, "width": view.shape.width, "columns": view.shape.columns}
+            for view in self._views.values()
+        ]
+        head = {"layout": LAYOUT, "views": views, "tests": [f"{test.detector}/{test.name}" for test in self._bank.tests]}
+        arrays = {
+            "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
+            "numbers": np.array([self._clock, self._queries, self._ignored], np.int64),
+            **nested("findings", self._findings.dump()),
+        }
+        for at, view in enumerate(self._views.values()):
+            arrays |= nested(f"view{at}", view.dump())
+        return arrays
+
+    @classmethod
+    def restore(
+        cls,
+        partition: Partition,
+        settings: EngineSettings,
+        bank: Bank,
+        arrays: Mapping[str, NDArray[Any]],
+        origin: Origin | None = None,
+    ) -> PartitionEngine:
+        """The engine that `dump` was asked of. ValueError with the reason where the arrays do not fit this program."""
+        engine = cls(partition, settings, bank, origin)
+        try:
+            engine._load(arrays)
+        except (KeyError, TypeError, IndexError) as problem:
+            raise ValueError(f"the state is incomplete: {type(problem).__name__}") from problem
+        return engine
+
+    def _load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        head = json.loads(arrays["head"].tobytes())
+        if head["layout"] != LAYOUT:
+            raise ValueError(f"the state has layout {head['layout']}, this program reads {LAYOUT}")
+        if head["tests"] != [f"{test.detector}/{test.name}" for test in self._bank.tests]:
+            raise ValueError("the state was made by another set of detectors")
+        self._clock, self._queries, self._ignored = (int(number) for number in arrays["numbers"])
+        self._findings.load(inside("findings", arrays))
+        for at, known in enumerate(head["views"]):
+            view = self._view(known["model"], Shape(known["kind"], known["width"], tuple(known["columns"])))
+            if view is None:
+                raise ValueError("the state holds more models than the settings allow")
+            view.load(inside(f"view{at}", arrays))
+
+
+def lineage(partition: Partition, origin: Origin) -> Lineage:
+    """The part of a finding's lineage that is the same for all of a partition."""
+    try:
+        program = version("probewatch")
+    except PackageNotFoundError:
+        program = "unknown"
+    epochs = (origin.key_epoch,) if origin.key_epoch else ()
+    return Lineage(partition.topic, partition.number, 0, 0, program, origin.config_hash, epochs)
