@@ -1,0 +1,99 @@
+"""From bytes to columns: the edge at which raw names and raw inputs end.
+
+Every record is read by the fast path; what that does not understand goes to the schema for its words. One bad record
+is rejected by itself. Columns of a record depend on the record, its place in the log and the key only, never on how
+the log was cut into batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from detectors.sketch.keyed import joined
+from detectors.sketch.queries import Queries
+from monitor.record.columns import ColumnMaker
+from monitor.record.envelope import Document, parse, unwrap
+from monitor.record.gathering import Gathering
+from monitor.record.hashes import Hashes
+from monitor.record.judge import key_count, unknown_fields
+from monitor.record.keys import Keys
+from monitor.record.limits import Limits
+from monitor.record.pseudonyms import Pseudonyms
+from monitor.record.raw import Headers, RawBatch
+from monitor.record.read_record import Query, RecordReader
+from monitor.record.refusal import Refused, Unfamiliar
+from monitor.record.rejected import Rejected
+from monitor.record.scan import scan
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a batch holds: queries in the order of the log, records that could not be used, and how many fields of the
+    good ones the schema does not know."""
+
+    queries: Queries
+    rejected: list[Rejected]
+    unknown_fields: int
+
+
+class Decoder:
+    """Decodes batches of records. Stateless apart from bounded caches: the same bytes give the same columns."""
+
+    def __init__(self, keys: Keys, limits: Limits | None = None) -> None:
+        self.names = Pseudonyms(keys.pseudonyms, keys.epoch)
+        self._limits = Limits() if limits is None else limits
+        self._hashes = Hashes(keys.sketches)
+        self._maker = ColumnMaker(keys.sketches, self._hashes)
+
+    def decode(self, batch: RawBatch) -> Decoded:
+        """The columns of a batch. Never raises for anything that stands in a record."""
+        gathering = Gathering()
+        reader = RecordReader(self.names, self._hashes, self._limits, gathering)
+        payloads = [payload if len(payload) <= self._limits.record else b"" for payload in batch.payloads]
+        counts, words = scan(*joined(payloads))
+        keys, bare_words = counts.tolist(), words.tolist()
+        offsets, times = batch.offsets.tolist(), batch.timestamps.tolist()
+        queries: list[Query] = []
+        places: list[int] = []
+        rejected: list[Rejected] = []
+        unknown = 0
+        for at, payload in enumerate(payloads):
+            try:
+                headers = None if batch.headers is None else batch.headers[at]
+                document = self._document(batch.payloads[at], payload, keys[at], bare_words[at], headers)
+                read, found = _read(reader, document, times[at])
+            except Refused as refusal:
+                size = len(batch.payloads[at])
+                rejected.append(Rejected(batch.partition, offsets[at], refusal.reason, refusal.detail, size))
+                continue
+            queries += read
+            places += [offsets[at]] * len(read)
+            unknown += found
+        return Decoded(self._maker.make(queries, places, gathering), rejected, unknown)
+
+    def _document(
+        self, original: bytes, payload: bytes, keys: int, bare_words: bool, headers: Headers | None
+    ) -> Document:
+        if len(original) > self._limits.record:
+            raise Refused("too-large", "record: too many bytes")
+        return unwrap(parse(payload), keys, bare_words, headers)
+
+
+def _read(reader: RecordReader, document: Document, log_time: int) -> tuple[list[Query], int]:
+    """The queries of a record and how many of its fields are unknown."""
+    record, keys, bare_words = document
+    try:
+        queries = reader.read(record, log_time, bare_words)
+    except (Unfamiliar, KeyError, TypeError):
+        _check_twice(document)
+        unknown_fields(record)
+        raise Refused("wrong-type", "record: not as its schema says") from None
+    if reader.seen == keys:
+        return queries, 0
+    _check_twice(document)
+    return queries, unknown_fields(record)
+
+
+def _check_twice(document: Document) -> None:
+    if key_count(document.record) != document.keys:
+        raise Refused("duplicate-key", "record: the same key twice in one object")

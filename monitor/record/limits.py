@@ -1,0 +1,35 @@
+"""How large a record may be: whoever sends queries chooses what stands in the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+NAME_BYTES: Final = 512
+DAY: Final = 86_400_000_000  # microseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Ceilings of one record; what lies beyond is rejected as `too-large` before it costs anything."""
+
+    record: int = 4 * 1024 * 1024
+    """Bytes of a record."""
+
+    text: int = 1024 * 1024
+    """Characters of one text."""
+
+    elements: int = 1024 * 1024
+    """Numbers in one vector, tensor or embedding."""
+
+    columns: int = 256
+    """Columns of one row."""
+
+    classes: int = 65_536
+    """Probabilities in one answer."""
+
+    queries: int = 1024
+    """Queries in one record."""
+
+    skew: int = 7 * DAY
+    """Microseconds by which a record's time may differ from the log's own time, if the log has one."""

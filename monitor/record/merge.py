@@ -1,0 +1,77 @@
+"""Puts sketches that came ready-made between those made here, in the order of the queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.sketch.dense import width_of
+from detectors.sketch.queries import MAX_WIDTH, DenseSketches, RowSketches, TextSketches
+from monitor.record.sketched import Premade
+
+Words = NDArray[np.uint64]
+
+
+def _premade(inputs: list[Any]) -> tuple[list[int], list[Premade]]:
+    at = [number for number, one in enumerate(inputs) if type(one) is Premade]
+    return at, [inputs[number] for number in at]
+
+
+def _spread_out(made: NDArray[Any], n: int, at: list[int]) -> NDArray[Any]:
+    """The rows of a table, with room for n - len(made) others at the given places."""
+    out = np.zeros((n, *made.shape[1:]), made.dtype)
+    out[np.delete(np.arange(n), at)] = made
+    return out
+
+
+def merge_dense(inputs: list[Any], made: DenseSketches, exact: Words) -> tuple[DenseSketches, Words]:
+    """One table and the exact hashes of all dense inputs; `made` are those that are no Premade, in their order."""
+    at, ready = _premade(inputs)
+    if not at:
+        return made, exact
+    n = len(inputs)
+    columns = (made.projection, made.width, made.size, made.segments, made.spread, exact)
+    projection, width, size, segments, spread, exact = (_spread_out(column, n, at) for column in columns)
+    for row, one in zip(at, ready, strict=True):
+        projection[row] = np.pad(one.projection, (0, MAX_WIDTH - len(one.projection)))
+        width[row], size[row], exact[row] = width_of(one.size), one.size, one.exact
+        segments[row], spread[row] = one.fixed["segments"][0], one.fixed["spread"][0]
+    return DenseSketches(projection, width, size, segments, spread), exact
+
+
+def merge_rows(inputs: list[Any], made: RowSketches, exact: Words) -> tuple[RowSketches, Words]:
+    """One table and the exact hashes of all rows."""
+    at, ready = _premade(inputs)
+    if not at:
+        return made, exact
+    n = len(inputs)
+    cells = _spread_out(np.diff(made.start), n, at)
+    exact = _spread_out(exact, n, at)
+    for row, one in zip(at, ready, strict=True):
+        cells[row], exact[row] = one.size, one.exact
+    start = np.concatenate([[0], np.cumsum(cells)]).astype(np.int64)
+    own = np.repeat(np.isin(np.arange(n), at, invert=True), cells)
+    columns = {}
+    for name in ("name", "value", "code"):
+        column = getattr(made, name)
+        columns[name] = np.empty(len(own), column.dtype)
+        columns[name][own] = column
+        columns[name][~own] = np.concatenate([one.fixed[name] for one in ready])
+    return RowSketches(start, **columns), exact
+
+
+def merge_text(inputs: list[Any], made: TextSketches, exact: Words) -> tuple[TextSketches, Words]:
+    """One table and the exact hashes of all texts."""
+    at, ready = _premade(inputs)
+    if not at:
+        return made, exact
+    n = len(inputs)
+    columns = (made.minhash, made.head, made.tail, made.words, made.variety, exact)
+    minhash, head, tail, words, variety, exact = (_spread_out(column, n, at) for column in columns)
+    for row, one in zip(at, ready, strict=True):
+        fixed = one.fixed[0]
+        minhash[row], head[row], tail[row] = fixed["minhash"], fixed["head"], fixed["tail"]
+        words[row], variety[row], exact[row] = one.size, fixed["variety"], one.exact
+    return TextSketches(minhash, head, tail, words, variety), exact

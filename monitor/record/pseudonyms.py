@@ -1,0 +1,44 @@
+"""Pseudonyms: raw names end here. HMAC-SHA256 of a name under a key with an epoch, cut to 16 bytes."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import b32encode
+from typing import Final
+
+from monitor.record.memory import Memory
+
+PSEUDONYM_BYTES: Final = 16
+_REMEMBERED: Final = 65_536  # names of each sort, twice; a flood of new names costs time, not memory
+
+
+class Pseudonyms:
+    """Turns names of clients, groups and addresses into pseudonyms; the same string gives another one for each sort.
+
+    Whoever has the key can test guesses of a name; nobody can go back from a pseudonym without one. `epoch` names the
+    key: pseudonyms of different epochs are not comparable.
+
+    >>> names = Pseudonyms(bytes(32), "2026-11")
+    >>> text(names.client("key-123")), names.client("key-123") == names.group("key-123")
+    ('q7g6b5o7j4fkicmyf2cnxh5m6u', False)
+    """
+
+    __slots__ = ("address", "client", "epoch", "group")
+
+    def __init__(self, key: bytes, epoch: str) -> None:
+        self.epoch = epoch
+        self.client = _sort(key, b"client")
+        self.group = _sort(key, b"group")
+        self.address = _sort(key, b"address")
+
+
+def _sort(key: bytes, sort: bytes) -> Memory[str, bytes]:
+    def make(name: str) -> bytes:
+        return hmac.digest(key, sort + b"\0" + name.encode(), "sha256")[:PSEUDONYM_BYTES]
+
+    return Memory(make, _REMEMBERED)
+
+
+def text(pseudonym: bytes) -> str:
+    """A pseudonym as people and JSON see it: 26 characters of lower-case base32; "" for an unknown one."""
+    return b32encode(pseudonym).decode().rstrip("=").lower()

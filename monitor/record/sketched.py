@@ -1,0 +1,136 @@
+"""Inputs that are sketches already: made at the edge by this code, so that the log holds no raw input."""
+
+from __future__ import annotations
+
+from binascii import Error as NotBase64
+from binascii import a2b_base64, b2a_base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.sketch.dense import width_of
+from detectors.sketch.queries import DENSE, KINDS, MINHASHES, OPAQUE, ROWS, SEGMENTS, TEXT, Queries
+from monitor.record.limits import Limits
+from monitor.record.refusal import Refused, Unfamiliar
+
+SKETCH_VERSION: Final = 1
+SKETCH_FIELDS: Final = frozenset({"v", "key", "kind", "exact", "size", "data"})
+
+DENSE_TYPE: Final = np.dtype([("spread", "<f4"), ("segments", "u1", SEGMENTS)])
+CELL_TYPE: Final = np.dtype([("name", "<u4"), ("value", "<u8"), ("code", "u1")])
+TEXT_TYPE: Final = np.dtype([("minhash", "u1", MINHASHES), ("head", "<u4"), ("tail", "<u4"), ("variety", "<f4")])
+
+_KINDS: Final = {name: kind for kind, name in KINDS.items()}
+_MOST: Final = {"size": 2**31 - 1, "exact": 2**64 - 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Premade:
+    """One sketch: its kind, the exact hash, the size of the input (elements, cells, words), and the fixed part as one
+    structured element, or cells (`fixed`); `projection` of dense inputs."""
+
+    kind: int
+    exact: int
+    size: int
+    fixed: NDArray[np.void]
+    projection: NDArray[np.float32]
+
+
+_NO_FLOATS: Final = np.zeros(0, np.float32)
+_NO_FIXED: Final = np.zeros(0, CELL_TYPE)
+
+
+def read_sketch(given: Any, epoch: str, limits: Limits) -> Premade:
+    """The sketch in an input; Refused where it is not whole, or made with another key or version."""
+    if type(given) is not dict or type(given["v"]) is not int or type(given["key"]) is not str:
+        raise Unfamiliar
+    if given["v"] != SKETCH_VERSION:
+        raise Refused("bad-sketch", "input.sketch.v: made by another version")
+    if given["key"] != epoch:
+        raise Refused("sketch-key", "input.sketch.key: made with the key of another epoch")
+    kind, exact, size, data = _KINDS.get(given["kind"]), given["exact"], given["size"], given["data"]
+    if type(exact) is not str or type(size) is not int or type(data) is not str or kind is None:
+        raise Unfamiliar
+    try:
+        return _parse(kind, int.from_bytes(bytes.fromhex(exact)), size, a2b_base64(data, strict_mode=True), limits)
+    except (NotBase64, ValueError, OverflowError):
+        raise Refused("bad-sketch", "input.sketch: cut off, or not in the right form") from None
+
+
+def _parse(kind: int, exact: int, size: int, data: bytes, limits: Limits) -> Premade:
+    """ValueError where lengths do not fit or numbers are out of range."""
+    if not 0 <= exact <= _MOST["exact"] or not 0 <= size <= _MOST["size"]:
+        raise ValueError
+    if kind == OPAQUE:
+        return Premade(kind, exact, size, _NO_FIXED, _NO_FLOATS)
+    if kind == DENSE:
+        fixed = np.frombuffer(data, DENSE_TYPE, 1)
+        projection = np.frombuffer(data, "<f4", offset=DENSE_TYPE.itemsize)
+        good = size > 0 and len(projection) == width_of(size) and _finite(projection) and _finite(fixed["spread"])
+        return _checked(Premade(kind, exact, size, fixed, projection), good)
+    if kind == ROWS:
+        cells = np.frombuffer(data, CELL_TYPE)
+        good = 0 < len(cells) <= limits.columns and len(cells) == size and bool(np.all(cells["code"] < 8))
+        return _checked(Premade(kind, exact, size, cells, _NO_FLOATS), good)
+    fixed = np.frombuffer(data, TEXT_TYPE)
+    good = len(fixed) == 1 and bool(0 <= fixed["variety"][0] <= 1)
+    return _checked(Premade(kind, exact, size, fixed, _NO_FLOATS), good)
+
+
+def _checked(sketch: Premade, good: bool) -> Premade:
+    if not good:
+        raise ValueError
+    return sketch
+
+
+def _finite(numbers: NDArray[Any]) -> bool:
+    """Whether squared distances of the numbers are finite."""
+    return bool(np.all(np.abs(numbers) <= 1e18))
+
+
+def sketch_fields(queries: Queries, at: int, epoch: str) -> Mapping[str, object]:
+    """The sketch of one query as `input.sketch` of a record."""
+    kind, row = int(queries.kind[at]), int(queries.row[at])
+    size, data = _WRITERS[kind](queries, row)
+    return {
+        "v": SKETCH_VERSION,
+        "key": epoch,
+        "kind": KINDS[kind],
+        "exact": f"{int(queries.exact[at]):016x}",
+        "size": size,
+        "data": b2a_base64(data, newline=False).decode(),
+    }
+
+
+def _write_opaque(queries: Queries, row: int) -> tuple[int, bytes]:
+    return 0, b""
+
+
+def _write_dense(queries: Queries, row: int) -> tuple[int, bytes]:
+    dense = queries.dense
+    fixed = np.zeros(1, DENSE_TYPE)
+    fixed["spread"], fixed["segments"] = dense.spread[row], dense.segments[row]
+    projection = dense.projection[row, : dense.width[row]].astype("<f4")
+    return int(dense.size[row]), fixed.tobytes() + projection.tobytes()
+
+
+def _write_rows(queries: Queries, row: int) -> tuple[int, bytes]:
+    part = slice(queries.rows.start[row], queries.rows.start[row + 1])
+    cells = np.zeros(part.stop - part.start, CELL_TYPE)
+    cells["name"], cells["value"] = queries.rows.name[part], queries.rows.value[part]
+    cells["code"] = queries.rows.code[part]
+    return len(cells), cells.tobytes()
+
+
+def _write_text(queries: Queries, row: int) -> tuple[int, bytes]:
+    text = queries.text
+    fixed = np.zeros(1, TEXT_TYPE)
+    fixed["minhash"], fixed["head"], fixed["tail"] = text.minhash[row], text.head[row], text.tail[row]
+    fixed["variety"] = text.variety[row]
+    return int(text.words[row]), fixed.tobytes()
+
+
+_WRITERS: Final = {OPAQUE: _write_opaque, DENSE: _write_dense, ROWS: _write_rows, TEXT: _write_text}
