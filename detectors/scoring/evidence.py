@@ -76,10 +76,10 @@ def novelty_evidence(p: Floats) -> Floats:
 
 
 def vote_evidence(share: Floats) -> Floats:
-    """E-value of one block's river vote, 0 to 50: a voter speaks on 2 % of what it learnt, so share / 0.02 bets fairly.
+    """E-value of one block's river vote, 0 to 50: share / 0.02, as each voter speaks on 2 % of ordinary blocks.
 
-    On a block that it has not learnt a voter speaks more often, and an eccentric client is voted against again and
-    again: give it a small weight.
+    Fair for one block, not for the largest of many: an eccentric client is voted against again and again. Give it
+    a small weight.
     """
     return share / (1.0 - LOUD)
 

@@ -16,7 +16,7 @@ from detectors.scoring.squash import LIMIT, Squash
 WIDTH = 16  # features, at most
 ROWS = 512  # teaching rows, at most: a snapshot keeps them, and learns the forests from them again
 MINIMUM_ROWS = 100
-LOUD = 0.98  # share of its own teaching rows that a voter must place below a row to vote against it
+LOUD = 0.98  # share of ordinary rows that a voter must place below a row to vote against it
 SEED = 20
 
 
@@ -36,20 +36,21 @@ def voters(rows: int) -> tuple[Voter, ...]:
     Half-space trees (Tan, Ting and Liu, IJCAI 2011) see sparse regions; LODA (Pevny, Machine Learning 2016) sees
     unusual combinations; the one-class SVM (Schoelkopf et al. 2001, linear and stochastic here) sees one direction
     away from all. On block features LODA was by far the best of river's, trees and SVM alone were weak: a vote, not a
-    verdict. Their sizes are bounded by cost, 60 us a row: LODA's 100 projections would take 420.
+    verdict. Their sizes are bounded by cost, 60 us a row: LODA's 100 projections alone would take 420.
     """
     return (
-        HalfSpaceTrees(n_trees=10, height=6, window_size=rows, seed=SEED),
-        LODA(n_random_cuts=6, seed=SEED),
+        HalfSpaceTrees(n_trees=8, height=6, window_size=rows, seed=SEED),
+        LODA(n_random_cuts=5, seed=SEED),
         OneClassSVM(nu=0.1),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """Voters that learnt `taught` (m, w), the squashed `columns` of the teaching rows, and the score above which each
-    votes. It fails on clusters of equal attackers among the teaching rows, and it knows nothing of clients: an
-    eccentric honest client is voted against in every block."""
+    """Voters that learnt from `taught` (m, w), the squashed `columns` of the teaching rows, and the score above which
+    each votes. The older half teaches, the newer half sets the limits: on rows that it has learnt a forest scores too
+    low, and it voted four times too often on others. It fails on clusters of equal attackers among the teaching rows,
+    and it knows nothing of clients: an eccentric honest client is voted against in every block."""
 
     squash: Squash
     columns: NDArray[np.int64]
@@ -74,12 +75,13 @@ class Vote:
     @classmethod
     def taught_by(cls, squash: Squash, columns: NDArray[np.int64], taught: Floats) -> Vote:
         """The vote that these squashed rows teach; the seeds are fixed, so it is always the same."""
-        members = voters(len(taught))
         given = [named(row) for row in taught]
+        half = len(given) // 2
+        members = voters(half)
         for member in members:
-            for row in given:
+            for row in given[:half]:
                 member.learn_one(row)
-        scores = [[member.score_one(row) for row in given] for member in members]
+        scores = [[member.score_one(row) for row in given[half:]] for member in members]
         return cls(squash, columns, taught, members, np.quantile(scores, LOUD, axis=1))
 
     def shares(self, rows: Floats) -> Floats:

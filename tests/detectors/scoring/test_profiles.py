@@ -1,11 +1,11 @@
 """Profiles learnt in two halves: the promise of the client tail on clients that are all different."""
 
-from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
-from detectors.scoring.mixture import Mixture
+from detectors.scoring.mixture import Mixture, log_parts
 from detectors.scoring.profiles import Profiles, carried, confirmed
 from detectors.scoring.squash import Squash
 from detectors.scoring.tail import ClientTail, e_value
@@ -52,51 +52,34 @@ def share_ever(day: Day, beaten: np.ndarray) -> float:
     return float((beaten & day.live).any(axis=1).mean())
 
 
-def delivered(learning: Day, live: Day, tail_of: Callable[[Profiles], ClientTail], promise: float) -> float:
-    profiles = learnt(learning)
-    peaks = running(live.surprise(profiles))
-    count = np.tile(np.arange(1, BLOCKS + 1), (len(peaks), 1))
-    p = tail_of(profiles).p_values(peaks.ravel(), count.ravel()).reshape(peaks.shape)
-    return share_ever(live, p < promise)
+def share_below(day: Day, surprise: np.ndarray, promise: float, tail: ClientTail) -> float:
+    """Share of the clients that are ever below the promise, looked at after each of their blocks."""
+    count = np.tile(np.arange(1, BLOCKS + 1), len(surprise))
+    return share_ever(day, tail.p_values(running(surprise).ravel(), count).reshape(surprise.shape) < promise)
 
 
-def two_folds(day: Day, own_half: bool = False) -> Callable[[Profiles], ClientTail]:
-    """First tail of a model: no running maximum is known yet, the taught blocks stand for themselves."""
-
-    def fit(profiles: Profiles) -> ClientTail:
-        client, block = day.taught()
-        return ClientTail.fit(day.keys[client], block + 1, day.surprise(profiles, own_half)[client, block])
-
-    return fit
-
-
-def later_folds(day: Day, older: Profiles) -> Callable[[Profiles], ClientTail]:
-    """A later tail: maxima were recorded under older profiles and are carried over."""
-
-    def fit(profiles: Profiles) -> ClientTail:
-        client, block = day.taught()
-        then, now = day.surprise(older), day.surprise(profiles)
-        peaks = carried(now[client, block], then[client, block], running(then)[client, block])
-        return ClientTail.fit(day.keys[client], block + 1, peaks)
-
-    return fit
+def tail_of(day: Day, surprise: np.ndarray, peaks: np.ndarray | None = None) -> ClientTail:
+    """The tail of the taught blocks; without running maxima, as for a model's first tail, each stands for itself."""
+    client, block = day.taught()
+    return ClientTail.fit(day.keys[client], block + 1, (surprise if peaks is None else peaks)[client, block])
 
 
 def test_two_folds_keep_the_promise_and_one_fold_and_block_products_do_not() -> None:
     promise, found = 0.01, []
-    for seed in range(6):
+    for seed in range(5):
         learning, live = Day(seed, 400), Day(1000 + seed, 1000)
-        older = learnt(Day(2000 + seed, 400))
-        profiles = learnt(learning)
-        taught = learning.surprise(profiles)[learning.taught()]
-        block_p = (1 + len(taught) - np.searchsorted(np.sort(taught), live.surprise(profiles))) / (1 + len(taught))
-        product = np.cumsum(np.log(e_value(block_p)), axis=1)
+        profiles, older = learnt(learning), learnt(Day(2000 + seed, 400))
+        now, then = learning.surprise(profiles), learning.surprise(older)
+        judged = live.surprise(profiles)
+        delivered = partial(share_below, live, judged, promise)
+        taught = now[learning.taught()]
+        block_p = (1 + len(taught) - np.searchsorted(np.sort(taught), judged)) / (1 + len(taught))
         found.append(
             (
-                delivered(learning, live, two_folds(learning), promise),
-                delivered(learning, live, later_folds(learning, older), promise),
-                delivered(learning, live, two_folds(learning, own_half=True), promise),
-                share_ever(live, product > np.log(1 / promise)),
+                delivered(tail_of(learning, now)),
+                delivered(tail_of(learning, now, carried(now, then, running(then)))),
+                delivered(tail_of(learning, learning.surprise(profiles, own_half=True))),
+                share_ever(live, np.cumsum(np.log(e_value(block_p)), axis=1) > np.log(1 / promise)),
             )
         )
     first, later, same, product = np.mean(found, axis=0)
@@ -173,6 +156,12 @@ def test_a_mixture_finds_its_parts_again() -> None:
     assert mixture.spread.mean(axis=0) == pytest.approx([0.5, 1.0], abs=0.15)
     grid = np.stack(np.meshgrid(np.arange(-9, 9, 0.1), np.arange(-9, 12, 0.1)), axis=-1).reshape(-1, 2)
     assert np.exp(mixture.log_density(grid)).sum() * 0.01 == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_compiled_kernel_is_the_one_that_is_read() -> None:
+    mixture, rows = learnt(Day(8, 200)).halves[0], np.random.default_rng(0).normal(size=(5, FEATURES))
+    slow = log_parts.py_func(rows, mixture.level, mixture.mean, mixture.whiten)
+    assert mixture.log_parts(rows) == pytest.approx(slow, rel=1e-12)
 
 
 def test_equal_rows_are_one_profile() -> None:
