@@ -19,15 +19,20 @@ _HARMLESS: Final = frozenset({"literal_error", "enum", "int_parsing", "float_par
 def troubles(problem: ValidationError, tree: object, origins: Origins, reader: Reader) -> list[Trouble]:
     """One Trouble per error, in the order of the settings."""
     found = []
-    for error in problem.errors(include_url=False):
-        path = _path(error["loc"], tree, missing=error["type"] == "missing")
-        found.append(_trouble(error, path, origins, reader))
+    errors = problem.errors(include_url=False)
+    inside = {error["loc"][:-1] for error in errors}
+    for error in errors:
+        if error["type"] == "too_short" and error["loc"] in inside:
+            continue  # too short only because a wrong entry does not count
+        path, kind = _path(error["loc"], tree, missing=error["type"] == "missing")
+        found.append(_trouble(error, path, kind, origins, reader))
     return list({str(trouble): trouble for trouble in found}.values())
 
 
-def _path(location: tuple[int | str, ...], tree: object, *, missing: bool) -> Path:
-    """The location without the tags that pydantic puts in for the branches of a choice."""
+def _path(location: tuple[int | str, ...], tree: object, *, missing: bool) -> tuple[Path, str]:
+    """The location without the tags that pydantic puts in for the branches of a choice, and the last such tag."""
     path: list[str] = []
+    kind = ""
     for depth, part in enumerate(location):
         last = depth == len(location) - 1
         known = part in tree if isinstance(tree, dict) else isinstance(tree, list) and isinstance(part, int)
@@ -35,28 +40,40 @@ def _path(location: tuple[int | str, ...], tree: object, *, missing: bool) -> Pa
             tree = tree[part]  # type: ignore[index]  # a mapping or a list, by the line before
         if known or (last and missing):
             path.append(str(part))
-    return tuple(path)
+        else:
+            kind = str(part)
+    return tuple(path), kind
 
 
-def _trouble(error: Any, path: Path, origins: Origins, reader: Reader) -> Trouble:
+def _trouble(error: Any, path: Path, kind: str, origins: Origins, reader: Reader) -> Trouble:
     name = dotted(path)
     where = f"{_origin(path, origins)}: {name}"
     if error["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return Trouble(what=f"{name} is not a setting", where=where, mend=_nearest(path, reader))
     if error["type"] == "missing":
         return Trouble(what=f"{name} is missing", where=where, mend=f"add it: {reader.meaning(path)}")
+    if error["type"] == "union_tag_not_found":
+        return Trouble(what=f"{name}.type is missing", where=where, mend=f"add type: {_kinds(path, reader)}")
+    if error["type"] == "union_tag_invalid":
+        what = f"{name}.type is {str(error['ctx']['tag'])[:_SHOWN]}, which is no kind"
+        return Trouble(what=what, where=where, mend=f"give {error['ctx']['expected_tags']}")
     what = f"{name}{_shown(error, path, reader)}: {_message(error)}"
-    return Trouble(what=what, where=where, mend=_mend(path, reader))
+    return Trouble(what=what, where=where, mend=_mend(path, kind, reader))
 
 
-def _mend(path: Path, reader: Reader) -> str:
-    setting = reader.setting(path)
+def _kinds(path: Path, reader: Reader) -> str:
+    kinds = [setting.kind for setting in reader.settings() if setting.path[0] == path[0] and setting.path[-1] == "type"]
+    return " or ".join(kinds)
+
+
+def _mend(path: Path, kind: str, reader: Reader) -> str:
+    setting = reader.setting(path, kind)
     if setting is None:
         return reader.meaning(path) or "write what the message asks for"
-    delete = "" if setting.required or setting.default is None else f", or delete it to get {setting.default}"
     if setting.kind == "secret":
         return f'give {{file = "/path"}} or {{env = "NAME"}}. {setting.meaning}'
     article = "" if setting.kind.startswith("`") else "a "
+    delete = "" if setting.required or setting.default is None else f", or delete it to get {setting.default}"
     return f"give {article}{setting.kind}{delete}. {setting.meaning}"
 
 

@@ -13,8 +13,8 @@ class KeySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     secret: Secret
-    """The key, at least 32 bytes (`openssl rand -hex 32`). Another key makes other pseudonyms and begins learning
-    from nothing."""
+    """The key, at least 32 bytes in base64 or hexadecimal (`openssl rand -base64 32`). Another key makes other
+    pseudonyms and begins learning from nothing."""
 
     epoch: str = Field(default="1", min_length=1, max_length=32, pattern=r"^[A-Za-z0-9._-]+$")
     """Name of the key; write a new one when you change the key, and findings say which key made their pseudonyms."""

@@ -36,11 +36,12 @@ class Reader:
         """Every setting, in the order in which they are declared."""
         yield from self._below((), self._root)
 
-    def setting(self, path: Path) -> Setting | None:
-        """The setting at that path; None where there is none."""
+    def setting(self, path: Path, kind: str = "") -> Setting | None:
+        """The setting at that path; None where there is none. `kind` tells apart sections of several kinds."""
+        allowed = {ANY_NAME, f"{ANY_NAME} ({kind})"}
         for setting in self.settings():
             if len(setting.path) == len(path) and all(
-                known in (ANY_NAME, name) for known, name in zip(setting.path, path, strict=True)
+                known == name or known in allowed for known, name in zip(setting.path, path, strict=True)
             ):
                 return setting
         return None
@@ -56,6 +57,11 @@ class Reader:
 
     def meaning(self, path: Path) -> str:
         """What the setting or section at that path is for; empty where it does not say."""
+        kind = path[-1].removeprefix(f"{ANY_NAME} (").removesuffix(")") if path else ""
+        path = tuple(name.partition(" (")[0] if name.startswith(ANY_NAME) else name for name in path)
+        for branch in self._at(path):
+            if kind and _tag(branch) == kind:
+                return self._text(branch)
         for length in range(len(path), 0, -1):
             for node in self._at(path[:length], follow=False):
                 if text := self._text(node):
@@ -76,11 +82,12 @@ class Reader:
 
     def _one(self, path: Path, node: Schema, required: bool) -> Iterator[Setting]:
         sections = [b for b in self._branches(node) if "properties" in b and b.get("title") != "Secret"]
-        table = next((b["additionalProperties"] for b in self._branches(node) if _is_table(b)), None)
+        table = next((values for b in self._branches(node) if (values := _table(b)) is not None), None)
         if sections:
             yield from (setting for section in sections for setting in self._below(path, section))
-        elif table is not None and any("properties" in b for b in self._branches(table)):
-            yield from self._below((*path, ANY_NAME), table)
+        elif kinds := [b for b in self._branches(table) if "properties" in b] if table is not None else []:
+            for kind in kinds:
+                yield from self._below((*path, ANY_NAME if len(kinds) == 1 else f"{ANY_NAME} ({_tag(kind)})"), kind)
         else:
             default = node.get("default")
             yield Setting(path, self._kind(node), default, required, self._text(node))
@@ -111,15 +118,22 @@ class Reader:
         return " or ".join(kinds)
 
 
-def _is_table(branch: Schema) -> bool:
-    return isinstance(branch.get("additionalProperties"), Mapping)
+def _tag(branch: Schema) -> str:
+    """What tells this branch from the others: the only value that its `type` can have; empty where it has no type."""
+    return str(branch.get("properties", {}).get("type", {}).get("const", ""))
+
+
+def _table(branch: Schema) -> Schema | None:
+    """What the values are like where names are the operator's choice; None where they are not."""
+    values = next(iter(branch.get("patternProperties", {}).values()), branch.get("additionalProperties"))
+    return values if isinstance(values, Mapping) else None
 
 
 def _children(branch: Schema, name: str) -> list[Schema]:
     if name in branch.get("properties", {}):
         return [branch["properties"][name]]
-    if _is_table(branch):
-        return [branch["additionalProperties"]]
+    if (values := _table(branch)) is not None:
+        return [values]
     if name.isdigit() and "items" in branch:
         return [branch["items"]]
     return []
@@ -134,8 +148,8 @@ def _kind_of(branch: Schema, reader: Reader) -> str:
         case "array":
             return f"list of {reader._kind(branch.get('items', {})) or 'anything'}"
         case "object":
-            values = branch.get("additionalProperties")
-            return f"table of {reader._kind(values)}" if isinstance(values, Mapping) else "table"
+            values = _table(branch)
+            return "table" if values is None else f"table of {reader._kind(values)}"
         case "integer" | "number" as kind:
             return _bounded("whole number" if kind == "integer" else "number", branch)
         case "boolean":

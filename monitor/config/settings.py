@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Self
+from typing import Annotated, Self
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from monitor.config.engine import EngineSettings
 from monitor.config.keys import KeySettings
 from monitor.config.runtime import HealthSettings, LogSettings, RuntimeSettings
+from monitor.config.sinks import OutboxSettings, SinkSettings
 from monitor.config.sources import FileSettings, KafkaSettings
 
 
@@ -47,6 +48,14 @@ class Settings(BaseModel):
 
     engine: EngineSettings = Field(default_factory=EngineSettings)
     """What decides findings."""
+
+    outbox: OutboxSettings = Field(default_factory=OutboxSettings)
+    """How much the outbox keeps. It lies in the folder `runtime.state`."""
+
+    sinks: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")], SinkSettings] = Field(
+        default_factory=dict
+    )
+    """Where alerts go, each sink under a name that you choose. Without any they stay in the outbox, for `alerts`."""
 
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
     """Where the daemon keeps what it knows, and how often."""

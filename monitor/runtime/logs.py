@@ -6,18 +6,19 @@ because libraries like to quote what they could not read.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Final, TextIO
-
-import orjson
 
 from monitor.config.runtime import LogSettings
 from monitor.config.trouble import Trouble
 
-NAME: Final = "probewatch"  # root of our loggers; others' are written from warnings on
+NAME: Final = "monitor"  # root of our loggers; those of others are written from warnings on
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -32,7 +33,28 @@ def start_log(settings: LogSettings, stream: TextIO | None = None) -> logging.Ha
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger(NAME).setLevel(settings.level.upper())
+    logging.captureWarnings(True)
     return handler
+
+
+def log_crashes() -> None:
+    """Sends errors that nobody caught through the log as well: Python's own words for them would quote values."""
+    log = logging.getLogger(NAME)
+
+    def in_main(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
+        log.critical("ended by a fault of the program", exc_info=(kind, problem, trace))
+
+    def in_thread(args: threading.ExceptHookArgs) -> None:
+        problem = args.exc_value
+        trace = None if problem is None else (args.exc_type, problem, args.exc_traceback)
+        log.critical("a thread ended by a fault of the program", exc_info=trace, extra={"thread": _name(args.thread)})
+
+    sys.excepthook = in_main
+    threading.excepthook = in_thread
+
+
+def _name(thread: threading.Thread | None) -> str:
+    return "" if thread is None else thread.name
 
 
 class JsonLines(logging.Formatter):
@@ -50,7 +72,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info and record.exc_info[1] is not None:
             line["error.type"] = type(record.exc_info[1]).__qualname__
             line["error.stack_trace"] = _stack(record.exc_info[1])
-        return orjson.dumps(line, default=str).decode()
+        return json.dumps(line, default=str)  # ASCII: no line separator and no lone surrogate gets through
 
 
 class TextLines(logging.Formatter):

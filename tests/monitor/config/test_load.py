@@ -89,6 +89,36 @@ BAD = {
         ":1: source",
         "Where the query logs come from",
     ),
+    "a sink of no kind": (
+        "[sinks.soc]\nhosts = []\n",
+        "sinks.soc.type is missing",
+        ":1: sinks.soc",
+        "add type: `elasticsearch` or `webhook`",
+    ),
+    "a sink of an unknown kind": (
+        "[sinks.soc]\ntype = 'splunk'\n",
+        "sinks.soc.type is splunk, which is no kind",
+        ":1: sinks.soc",
+        "'elasticsearch', 'webhook'",
+    ),
+    "a setting of that kind of sink": (
+        "[sinks.soc]\ntype = 'webhook'\nurl = {env = 'A'}\nsecrets = [{env = 'A'}]\ntimeout_s = 999\n",
+        "sinks.soc.timeout_s is 999: it should be less than or equal to 120",
+        ":5: sinks.soc.timeout_s",
+        "or delete it to get 15.0",
+    ),
+    "an inline secret in a list": (
+        f"[sinks.soc]\ntype = 'webhook'\nurl = {{env = 'A'}}\nsecrets = ['{SECRET}']\n",
+        "sinks.soc.secrets.0: a secret stands in a file or in the environment",
+        ":4: sinks.soc.secrets.0",
+        "Where a secret is kept",
+    ),
+    "a password in an address": (
+        f"[sinks.soc]\ntype = 'elasticsearch'\nhosts = ['https://u:{SECRET}@host']\n",
+        "sinks.soc.hosts.0: user and password do not belong into an address",
+        ":3: sinks.soc.hosts.0",
+        "Addresses of the nodes",
+    ),
     "broken TOML": ("[log\n", "not TOML: ", "probewatch.toml", "mend that line"),
 }
 

@@ -1,0 +1,160 @@
+"""`probewatch alerts`: the alerts of the outbox, or of a file in the native form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import click
+
+from monitor.cli.options import as_json, config_file, loaded, write_json
+from monitor.config.trouble import Trouble
+
+if TYPE_CHECKING:
+    from monitor.alerts.finding import Finding, Status
+    from monitor.sinks.history import History
+
+_from_file: Final = click.option(
+    "--file", type=click.File("rb"), help="Alerts in the native form, one a line, instead of the outbox; - is stdin."
+)
+_EVIDENCE: Final = 5  # lines of evidence that people are shown
+
+
+@click.group()
+def command() -> None:
+    """Look at alerts in the outbox or in a file.
+
+    Example: probewatch alerts list --config probewatch.toml --status open
+    """
+
+
+@command.command("list")
+@config_file
+@_from_file
+@click.option("--model", help="Only of this model.")
+@click.option("--family", help="Only of this attack family.")
+@click.option("--status", type=click.Choice(["open", "updated", "closed"]), help="Only those that stand like this.")
+@click.option("--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="The newest so many.")
+@as_json
+def list_command(
+    config: Path | None,
+    file: BinaryIO | None,
+    model: str | None,
+    family: str | None,
+    status: Status | None,
+    limit: int,
+    json: bool,
+) -> None:
+    """The latest revision of each finding, the newest first.
+
+    Example: probewatch alerts list --file alerts.ndjson --family extraction
+    """
+    if file is None:
+        found = _history(config).latest(model=model, family=family, status=status, limit=limit)
+    else:
+        wanted = {"model": model, "family": family, "status": status}
+        latest = {finding.finding: finding for finding in sorted(_read(file), key=lambda one: one.revision)}
+        fits = [one for one in latest.values() if all(v in (None, getattr(one, k)) for k, v in wanted.items())]
+        found = sorted(fits, key=lambda one: one.updated_at, reverse=True)[:limit]
+    _write_list(found, json=json)
+
+
+@command.command()
+@config_file
+@_from_file
+@click.argument("alert")
+@as_json
+def show(config: Path | None, file: BinaryIO | None, alert: str, json: bool) -> None:
+    """All revisions of one finding, and the evidence of the last. ALERT is the beginning of its id.
+
+    Example: probewatch alerts show 5d41402a --file alerts.ndjson
+    """
+    if file is None:
+        revisions = _history(config).revisions(alert)
+    else:
+        start = alert.partition("-")[0]
+        revisions = sorted(
+            (one for one in _read(file) if one.finding.startswith(start)), key=lambda one: (one.finding, one.revision)
+        )
+        names = {one.finding for one in revisions}
+        if len(names) != 1:
+            what = f"{len(names)} findings begin like that" if names else "no finding begins like that"
+            raise Trouble(what=what, where=alert, mend="`probewatch alerts list` shows the ids; give more of one")
+    if json:
+        _write_list(revisions, json=True)
+    else:
+        _write_finding(revisions)
+
+
+def _history(config: Path | None) -> History:
+    from monitor.runtime.paths import outbox_path
+    from monitor.sinks.database import Database
+    from monitor.sinks.history import History
+
+    path = outbox_path(loaded(config).settings)
+    if not path.exists():
+        raise Trouble(
+            what="there is no outbox", where=str(path), mend="start `probewatch run`, or name a file with --file"
+        )
+    return History(Database(path))
+
+
+def _read(file: BinaryIO) -> Iterator[Finding]:
+    from monitor.formats.native import parse
+
+    for number, line in enumerate(file, start=1):
+        if line.strip():
+            yield parse(line, f"{file.name}:{number}")
+
+
+def _write_list(found: Sequence[Finding], *, json: bool) -> None:
+    from monitor.formats.native import moment, render
+
+    if json:
+        for finding in found:
+            write_json(render(finding))
+        return
+    for finding in found:
+        who = finding.client or f"{len(finding.members)} clients"
+        click.echo(
+            f"{finding.finding[:12]}  {finding.status:7}  {finding.severity:8}  {finding.risk:3.0f}  "
+            f"{moment(finding.updated_at)[:19]}Z  {finding.family}  {_plain(finding.model)}  {who}"
+        )
+    click.echo(f"{len(found)} findings", err=True)
+
+
+def _write_finding(revisions: Sequence[Finding]) -> None:
+    from monitor.formats.native import moment
+
+    last = revisions[-1]
+    click.echo(f"{click.style(_plain(last.title), bold=True)}\n{_plain(last.reason)}\n")
+    who = last.client or ", ".join(last.members)
+    exposure = last.exposure
+    rows = {
+        "finding": last.finding,
+        "model": _plain(last.model),
+        "client": who,
+        "severity": f"{last.severity}, risk {last.risk:.0f}, e-value {last.evalue:.3g} against {last.budget:.3g}",
+        "exposure": f"{exposure.answered} of {exposure.queries} queries answered, {exposure.output_bits:.0f} bits,"
+        f" {exposure.classes_seen} of {exposure.classes_known} classes",
+        "log": f"{last.lineage.topic}-{last.lineage.partition},"
+        f" offsets {last.lineage.first_offset} to {last.lineage.last_offset}",
+        "respond": "; ".join(last.response),
+    }
+    for name, value in rows.items():
+        click.echo(f"{name:9} {value}")
+    for evidence in sorted(last.evidence, key=lambda one: -one.evalue)[:_EVIDENCE]:
+        click.echo(
+            f"evidence  {evidence.detector}/{evidence.test} {evidence.strength:.2f}, e-value {evidence.evalue:.3g}"
+        )
+        for part in evidence.contributions:
+            usual = "not known" if part.usual is None else f"{part.usual:.4g}"
+            click.echo(f"          {part.feature} = {part.value:.4g}, usual {usual}")
+    for one in revisions:
+        click.echo(f"revision  {one.revision} {one.status} {moment(one.updated_at)} {one.severity}")
+
+
+def _plain(text: str) -> str:
+    """Text that comes from records, without what could steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)

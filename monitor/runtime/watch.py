@@ -1,0 +1,104 @@
+"""What the loop tells about itself: every count, gauge and sign of life goes through here, so that the loop stays
+readable and the wall clock stays out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Final
+
+from detectors.sketch.queries import Queries
+from monitor.alerts.finding import Finding
+from monitor.record.raw import Partition, RawBatch
+from monitor.record.rejected import Rejected
+from monitor.runtime.health import Pulse
+from monitor.runtime.metrics import Metrics
+from monitor.runtime.partitions import Partitions
+from monitor.sources.protocol import Quarantined, Source
+
+_GAUGES_EVERY: Final = 2.0  # seconds; asking engines and brokers costs more than counting
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """`steady` counts seconds and never goes back; `wall` is seconds since 1970."""
+
+    steady: Callable[[], float]
+    wall: Callable[[], float]
+
+
+class Watch:
+    """Keeps the metrics and the pulse up to date. `ask` is called with the metrics now and then, for gauges of parts
+    that the loop does not know."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        pulse: Pulse,
+        clocks: Clocks,
+        ask: Callable[[Metrics], None] | None = None,
+    ) -> None:
+        self._metrics = metrics
+        self._pulse = pulse
+        self._clocks = clocks
+        self._ask = ask
+        self._gauges_at = -_GAUGES_EVERY
+        self._newest = 0  # event time, microseconds
+        self._lags: set[Partition] = set()
+
+    def polled(self, source: Source, partitions: Partitions) -> None:
+        """A poll has returned."""
+        self._pulse.beat()
+        mine = source.assigned()
+        self._pulse.ready = bool(mine) and all(partition in partitions for partition in mine)
+        now = self._clocks.steady()
+        if now - self._gauges_at >= _GAUGES_EVERY:
+            self._gauges_at = now
+            self._gauges(source, partitions)
+
+    def fed(self, batch: RawBatch, queries: Queries, rejected: Sequence[Rejected], findings: Sequence[Finding]) -> None:
+        """A batch went through decoder and engine."""
+        metrics = self._metrics
+        refused = len({record.offset for record in rejected})  # a record of several queries can be refused twice
+        metrics.received.inc(len(batch))
+        metrics.received_bytes.inc(sum(map(len, batch.payloads)))
+        metrics.decoded.inc(len(batch) - refused)
+        metrics.queries.inc(len(queries))
+        for record in {record.offset: record for record in rejected}.values():
+            metrics.rejected.labels(record.reason).inc()
+        for finding in findings:
+            metrics.findings.labels(finding.family, finding.tier, finding.status).inc()
+        if len(queries):
+            self._newest = max(self._newest, int(queries.time.max()))
+        self._pulse.beat()
+
+    def quarantined(self, stretch: Quarantined) -> None:
+        """A stretch of a log could not be read."""
+        self._metrics.quarantined.labels(stretch.reason).inc()
+
+    def full(self, full: bool) -> None:
+        """Whether reading is paused because the outbox has no room."""
+        self._metrics.outbox_full.set(full)
+
+    def _gauges(self, source: Source, partitions: Partitions) -> None:
+        metrics = self._metrics
+        lags = source.lag()
+        for gone in self._lags.difference(lags):
+            metrics.lag.remove(str(gone))
+        self._lags = set(lags)
+        for partition, lag in lags.items():
+            metrics.lag.labels(str(partition)).set(lag)
+        metrics.partitions.set(len(partitions))
+        metrics.snapshot_age.set(partitions.age())
+        if self._newest:
+            metrics.event_lag.set(self._clocks.wall() - self._newest / 1e6)
+        if self._ask is not None:
+            self._ask(metrics)
+        totals: dict[str, float] = {}
+        for stats in partitions.stats():
+            for field in fields(stats):
+                value = getattr(stats, field.name)
+                if isinstance(value, int | float):
+                    totals[field.name] = totals.get(field.name, 0) + value
+        for name, value in totals.items():
+            metrics.engine.labels(name).set(value)

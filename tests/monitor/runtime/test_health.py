@@ -1,0 +1,94 @@
+import socket
+from collections.abc import Iterator
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from monitor.config.runtime import HealthSettings
+from monitor.config.trouble import Trouble
+from monitor.runtime.health import HealthServer, Pulse
+from monitor.runtime.metrics import Metrics
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def pulse(clock: Clock) -> Pulse:
+    return Pulse(clock, stall_seconds=60)
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def server(pulse: Pulse, metrics: Metrics) -> Iterator[HealthServer]:
+    with HealthServer(HealthSettings(port=0), pulse, metrics) as running:
+        yield running
+
+
+def ask(server: HealthServer, path: str) -> tuple[int, str]:
+    try:
+        with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_healthy_while_polls_return(server: HealthServer, pulse: Pulse, clock: Clock) -> None:
+    clock.now = 60
+    assert ask(server, "/healthz") == (200, "alive\n")
+    clock.now = 61
+    assert ask(server, "/healthz") == (503, "no poll has returned for 61 seconds\n")
+    pulse.beat()
+    assert ask(server, "/healthz")[0] == 200
+
+
+def test_ready_is_another_question(server: HealthServer, pulse: Pulse) -> None:
+    assert ask(server, "/readyz")[0] == 503
+    pulse.ready = True
+    assert ask(server, "/readyz") == (200, "ready\n")
+
+
+def test_metrics_are_served(server: HealthServer, metrics: Metrics) -> None:
+    metrics.received.inc(3)
+    metrics.rejected.labels("not-json").inc()
+    status, page = ask(server, "/metrics")
+    assert status == 200
+    assert "probewatch_records_received_total 3.0" in page
+    assert 'probewatch_records_rejected_total{reason="not-json"} 1.0' in page
+
+
+def test_anything_else_is_not_found(server: HealthServer) -> None:
+    assert ask(server, "/etc/passwd")[0] == 404
+
+
+def test_it_listens_on_loopback_only(server: HealthServer) -> None:
+    assert server._server.server_address[0] == "127.0.0.1"
+
+
+def test_a_taken_port(pulse: Pulse, metrics: Metrics) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Trouble, match=f"cannot listen on 127.0.0.1:{port}") as caught:
+            HealthServer(HealthSettings(port=port), pulse, metrics)
+    assert caught.value.where == "health.address, health.port"
+
+
+def test_no_label_is_chosen_by_clients(metrics: Metrics) -> None:
+    labels = {
+        label for collector in metrics.registry._collector_to_names for label in getattr(collector, "_labelnames", ())
+    }
+    assert labels <= {"reason", "partition", "how", "outcome", "what", "family", "tier", "status", "sink"}
