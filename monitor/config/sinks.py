@@ -107,9 +107,6 @@ class ElasticsearchSettings(BaseModel):
     batch: int = Field(default=500, ge=1, le=5_000)
     """Alerts sent in one request, at most."""
 
-    kibana: Address | None = None
-    """Address of Kibana, for links in the alerts."""
-
     @model_validator(mode="after")
     def _one_identity(self) -> ElasticsearchSettings:
         if self.api_key is not None and self.basic is not None:

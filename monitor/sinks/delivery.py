@@ -127,6 +127,5 @@ class _Line:
         with self._state:
             self._idle = seconds is None and not self._news
             self._state.notify_all()
-            resting = seconds is not None
-            wait = min(_LOOK, seconds) if seconds is not None else _LOOK
-            self._state.wait_for(lambda: self._ending or (self._news and not resting), wait)
+            wait = _LOOK if seconds is None else min(_LOOK, seconds)
+            self._state.wait_for(lambda: self._ending or self._news, wait)
