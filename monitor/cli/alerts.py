@@ -57,7 +57,7 @@ def list_command(
         latest = {finding.finding: finding for finding in sorted(_read(file), key=lambda one: one.revision)}
         fits = [one for one in latest.values() if all(v in (None, getattr(one, k)) for k, v in wanted.items())]
         found = sorted(fits, key=lambda one: one.updated_at, reverse=True)[:limit]
-    _write_list(found, json=json)
+    write_list(found, json=json)
 
 
 @command.command()
@@ -82,7 +82,7 @@ def show(config: Path | None, file: BinaryIO | None, alert: str, json: bool) -> 
             what = f"{len(names)} findings begin like that" if names else "no finding begins like that"
             raise Trouble(what=what, where=alert, mend="`probewatch alerts list` shows the ids; give more of one")
     if json:
-        _write_list(revisions, json=True)
+        write_list(revisions, json=True)
     else:
         _write_finding(revisions)
 
@@ -108,7 +108,8 @@ def _read(file: BinaryIO) -> Iterator[Finding]:
             yield parse(line, f"{file.name}:{number}")
 
 
-def _write_list(found: Sequence[Finding], *, json: bool) -> None:
+def write_list(found: Sequence[Finding], *, json: bool = False) -> None:
+    """One line for each finding, for people or for machines."""
     from monitor.formats.native import moment, render
 
     if json:
@@ -121,7 +122,6 @@ def _write_list(found: Sequence[Finding], *, json: bool) -> None:
             f"{finding.finding[:12]}  {finding.status:7}  {finding.severity:8}  {finding.risk:3.0f}  "
             f"{moment(finding.updated_at)[:19]}Z  {finding.family}  {_plain(finding.model)}  {who}"
         )
-    click.echo(f"{len(found)} findings", err=True)
 
 
 def _write_finding(revisions: Sequence[Finding]) -> None:

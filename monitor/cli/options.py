@@ -28,8 +28,8 @@ def loaded(config: Path | None) -> Loaded:
     return load(config, os.environ)
 
 
-def write_json(value: object, *, indent: bool = False) -> None:
-    """One JSON document on standard output, with a line break after it."""
+def write_json(value: object, *, indent: bool = False, err: bool = False) -> None:
+    """One JSON document on standard output (or standard error), with a line break after it."""
     import orjson
 
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0))
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0), err=err)

@@ -67,9 +67,6 @@ class Settings(BaseModel):
     """The log of the daemon."""
 
     def config_hash(self) -> str:
-        """16 hexadecimal digits that change with whatever changes findings, and with nothing else."""
-        decisive = {
-            "engine": self.engine.model_dump(mode="json"),
-            "epoch": None if self.keys is None else self.keys.epoch,
-        }
-        return blake2b(orjson.dumps(decisive, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+        """16 hexadecimal digits that change with whatever changes findings, keys apart, and with nothing else."""
+        decisive = orjson.dumps(self.engine.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        return blake2b(decisive, digest_size=8).hexdigest()

@@ -152,5 +152,6 @@ class Loop:
 
 
 def _letter(stretch: Quarantined) -> Rejected:
-    detail = f"offsets {stretch.first_offset} to {stretch.next_offset - 1} could not be read"
+    last = max(stretch.first_offset, stretch.next_offset - 1)  # a file that breaks off has nothing behind the break
+    detail = f"offsets {stretch.first_offset} to {last} could not be read"
     return Rejected(stretch.partition, stretch.first_offset, stretch.reason, detail, 0)

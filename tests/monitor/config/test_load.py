@@ -239,10 +239,6 @@ def test_the_hash_follows_what_changes_findings_and_nothing_else() -> None:
     plain = load(None, {}).settings.config_hash()
     assert load(None, {"PROBEWATCH__LOG__LEVEL": "debug"}).settings.config_hash() == plain
     assert load(None, {"PROBEWATCH__ENGINE__BUDGET": "2"}).settings.config_hash() != plain
-    keys = '{"epoch": "%s", "secret": {"env": "%s"}}'
-    one = load(None, {"PROBEWATCH__KEYS": keys % ("1", "A")}).settings.config_hash()
-    assert load(None, {"PROBEWATCH__KEYS": keys % ("1", "B")}).settings.config_hash() == one
-    assert load(None, {"PROBEWATCH__KEYS": keys % ("2", "A")}).settings.config_hash() != one
 
 
 def test_our_own_environment_loads() -> None:

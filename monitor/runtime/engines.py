@@ -1,0 +1,47 @@
+"""Makes engines: all registered detectors, the settings, the operator's sensitive columns, and the lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from detectors.registry import RegistryError, registered
+from detectors.sketch.rows import RowSketcher
+from monitor.config.engine import EngineSettings
+from monitor.config.settings import Settings
+from monitor.config.trouble import Trouble
+from monitor.engine.bank import Bank
+from monitor.engine.partition import Origin, PartitionEngine
+from monitor.record.keys import Keys
+from monitor.record.raw import Partition
+from monitor.runtime.partitions import EngineMaker
+from monitor.runtime.snapshots import Arrays
+
+
+def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
+    """What makes the engine of a partition. Trouble where detectors cannot be loaded."""
+    bank = Bank([make() for make in detector_classes().values()], sensitive_columns(settings.engine, keys))
+    origin = Origin(settings.config_hash(), keys.epoch)
+
+    def make(partition: Partition, arrays: Arrays | None) -> PartitionEngine:
+        if arrays is None:
+            return PartitionEngine(partition, settings.engine, bank, origin)
+        return PartitionEngine.restore(partition, settings.engine, bank, arrays, origin)
+
+    return make
+
+
+def detector_classes() -> Mapping[str, type]:
+    """All registered detectors by name; Trouble where one cannot be loaded."""
+    try:
+        return registered()
+    except RegistryError as problem:
+        raise Trouble(what=problem.what, where=problem.where, mend=problem.mend) from problem
+
+
+def sensitive_columns(settings: EngineSettings, keys: Keys) -> dict[str, dict[int, str]]:
+    """By model: the keyed hashes of the columns that the operator calls sensitive, with their names."""
+    sketcher = RowSketcher(keys.sketches)
+    return {
+        model: {int(sketcher.sketch([{column: 0.0}])[0].name[0]): column for column in known.sensitive_columns}
+        for model, known in settings.known.items()
+    }

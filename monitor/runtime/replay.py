@@ -1,0 +1,76 @@
+"""Recorded logs through the same decoder and the same engine, at full speed; no outbox, no snapshots, no clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from monitor.alerts.finding import Finding
+from monitor.config.settings import Settings
+from monitor.config.sources import FileSettings
+from monitor.engine.partition import PartitionEngine
+from monitor.record.decode import Decoder
+from monitor.record.keys import Keys
+from monitor.record.raw import Partition, RawBatch
+from monitor.runtime.engines import engine_maker
+from monitor.sources.files import FileSource
+from monitor.sources.protocol import Progress, Quarantined
+
+_WAIT: Final = 0.2  # seconds that a poll of standard input waits
+
+
+@dataclass(slots=True)
+class Tally:
+    """What went through a replay. `rejected` counts records by reason; `learning` names the models of the last file
+    that it was too short to get to know."""
+
+    records: int = 0
+    queries: int = 0
+    findings: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    learning: set[str] = field(default_factory=set)
+
+
+def replay(
+    paths: Sequence[Path],
+    settings: Settings,
+    keys: Keys,
+    tally: Tally,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> Iterator[Finding]:
+    """The revisions of findings in the order of the logs, one engine for each file, as one partition each.
+
+    `tally` is brought up to date and `progress` called after each batch. Trouble where a file cannot be read.
+    """
+    source, decoder, make = FileSource(FileSettings(paths=tuple(paths))), Decoder(keys), engine_maker(settings, keys)
+    current: tuple[Partition, PartitionEngine] | None = None
+    try:
+        for batch in _batches(source, tally):
+            if current is None or current[0] != batch.partition:  # files are read one after the other
+                current = batch.partition, make(batch.partition, None)
+            decoded = decoder.decode(batch)
+            tally.records += len(batch)
+            tally.queries += len(decoded.queries)
+            tally.rejected.update({record.offset: record.reason for record in decoded.rejected}.values())
+            for finding in current[1].feed(decoded.queries):
+                tally.findings += 1
+                yield finding
+            tally.learning = set(current[1].stats().learning)
+            progress(source.progress())
+    finally:
+        source.close()
+
+
+def _batches(source: FileSource, tally: Tally) -> Iterator[RawBatch]:
+    for change in source.changes():
+        for partition in change.gained:
+            source.seek(partition, None)
+    while not source.finished:
+        for arrival in source.poll(_WAIT):
+            if isinstance(arrival, Quarantined):
+                tally.rejected[arrival.reason] += 1
+            else:
+                yield arrival
