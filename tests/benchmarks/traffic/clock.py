@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 START = 1_772_409_600.0  # Monday, 2 March 2026, 00:00 UTC
 DAY = 86_400.0
 Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Days:
+    """How many days the learning part and the attack part have."""
+
+    learning: int = 2
+    attack: int = 2
+
+    def part(self, name: str) -> tuple[int, int]:
+        """First day and number of days of `learning`, `attack` or `throughout`."""
+        parts = {"learning": (0, self.learning), "attack": (self.learning, self.attack)}
+        return parts.get(name, (0, self.learning + self.attack))
 
 
 def volume(rng: Rng, low: int = 30, high: int = 400) -> int:
@@ -20,9 +35,10 @@ def times(count: int, tempo: str, first_day: int, days: int, rng: Rng) -> NDArra
     begin = START + first_day * DAY
     if tempo == "steady":
         period = rng.uniform(0.3, 0.95) * days * DAY / max(count, 1)
-        return begin + rng.uniform(0, 0.05) * DAY + np.arange(count) * period + rng.normal(0, 0.02 * period, count).cumsum() * 0.05
+        drift = np.abs(rng.normal(0, 0.01 * period, count)).cumsum() * 0.1
+        return begin + rng.uniform(0, 0.04) * DAY + np.arange(count) * period + drift
     if tempo == "burst":
-        return begin + rng.uniform(0.4, days - 0.3) * DAY + np.cumsum(rng.exponential(0.05, count))
+        return begin + rng.uniform(0.4, days - 0.2) * DAY + np.cumsum(rng.exponential(0.05, count))
     if tempo == "night":
         start = begin + (rng.integers(days) + rng.uniform(1, 4) / 24) * DAY
         return start + np.cumsum(rng.lognormal(np.log(0.4), 0.5, count))
@@ -37,5 +53,6 @@ def _sessions(count: int, per_session: float, gap: float, begin: float, days: in
         sizes.append(1 + rng.poisson(per_session * rng.lognormal(0, 0.4)))
     hours = rng.uniform(7.5, 19.0, len(sizes)) if per_session < 20 else rng.uniform(0, 22.5, len(sizes))
     starts = np.sort(rng.integers(days, size=len(sizes)) * DAY + hours * 3600)
-    stamps = [start + np.cumsum(rng.lognormal(np.log(gap), 0.7, size)) for start, size in zip(starts, sizes, strict=True)]
+    pairs = zip(starts, sizes, strict=True)
+    stamps = [start + np.cumsum(rng.lognormal(np.log(gap), 0.7, size)) for start, size in pairs]
     return begin + np.sort(np.concatenate(stamps))[:count]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from unittest.mock import patch
 
 import numpy as np
 from art.attacks.evasion import (
@@ -31,7 +33,8 @@ def confident_base(ask: Service, rng: Rng) -> Floats:
         picture = ask.world.draw(rng, 1)
         answer = ask(picture)[0]
         if answer.max() > 0.7:
-            ask.notes.setdefault("bases", []).append((ask.world.clean(picture)[0], int(answer.argmax()), len(ask.trace)))
+            base = ask.world.clean(picture)[0]
+            ask.notes.setdefault("bases", []).append((base, int(answer.argmax()), len(ask.trace)))
             return picture[0]
 
 
@@ -47,18 +50,30 @@ def wrapped(ask: Service) -> BlackBoxClassifierNeuralNetwork:
     )
 
 
+@contextmanager
+def seeded(rng: Rng) -> Iterator[None]:
+    """ART draws from the global generators, and in two attacks from a new one of the system: all follow `rng` here."""
+    seed = int(rng.integers(2**31))
+
+    class Fresh(np.random.RandomState):
+        def __init__(self, *given: int) -> None:
+            super().__init__(*(given or (seed,)))
+
+    np.random.seed(seed)
+    random.seed(seed)
+    with patch.object(np.random, "RandomState", Fresh), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
 def by_library(build: Callable[[BlackBoxClassifierNeuralNetwork], object]) -> Attack:
-    """An attack of ART on one base after the other. ART draws from the global generators, so these are seeded."""
+    """An attack of ART on one base after the other."""
 
     def attack(ask: Service, rng: Rng) -> None:
         side = ask.world.side
         while True:
             base = confident_base(ask, rng).reshape(1, side, side, 1).astype(np.float32)
-            seed = int(rng.integers(2**31))
-            np.random.seed(seed)
-            random.seed(seed)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with seeded(rng):
                 build(wrapped(ask)).generate(base)  # type: ignore[attr-defined]
 
     return attack
@@ -75,7 +90,7 @@ def nes(ask: Service, rng: Rng) -> None:
             probes = np.concatenate([now + 0.08 * noise, now - 0.08 * noise])
             own = np.log(ask(np.clip(probes, 0, 1))[:, label] + 1e-4)
             gradient = ((own[:directions] - own[directions:])[:, None] * noise).mean(axis=0)
-            now = np.clip(now - 0.04 * np.sign(gradient), 0, 1)
+            now = np.clip(now - 0.06 * np.sign(gradient), 0, 1)
             now = np.clip(now, base - 0.3, base + 0.3)
             if ask(now)[0].argmax() != label:
                 break
@@ -91,10 +106,10 @@ ATTACKS: dict[str, Attack] = {
         )
     ),
     "sign-opt": by_library(
-        lambda c: SignOPTAttack(c, targeted=False, num_trial=15, k=12, query_limit=600, eval_perform=False, verbose=False)
+        lambda c: SignOPTAttack(c, targeted=False, num_trial=15, k=12, query_limit=600, verbose=False)
     ),
     "square": by_library(lambda c: SquareAttack(c, eps=0.3, max_iter=150, p_init=0.3, verbose=False)),
-    "simba-pixel": by_library(lambda c: SimBA(c, attack="px", epsilon=0.4, max_iter=400, order="random", verbose=False)),
+    "simba-pixel": by_library(lambda c: SimBA(c, attack="px", epsilon=0.4, max_iter=400, verbose=False)),
     "simba-dct": by_library(
         lambda c: SimBA(c, attack="dct", epsilon=0.4, freq_dim=c.input_shape[0] // 2, max_iter=400, verbose=False)
     ),
@@ -104,7 +119,7 @@ ATTACKS: dict[str, Attack] = {
             use_importance=False, binary_search_steps=1, initial_const=1.0, abort_early=False, verbose=False,
         )
     ),
-    "pixel": by_library(lambda c: PixelAttack(c, th=6, es=1, max_iter=8, verbose=False)),
+    "pixel": by_library(lambda c: PixelAttack(c, th=2 + c.input_shape[0] ** 2 // 16, es=1, max_iter=8, verbose=False)),
     "nes": nes,
 }  # fmt: skip
 LABELS_SUFFICE = frozenset({"hop-skip-jump", "boundary", "sign-opt"})

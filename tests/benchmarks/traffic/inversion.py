@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+from scipy import ndimage
 from sklearn.neural_network import MLPRegressor
 
 from traffic.evasion import Attack
@@ -22,12 +23,22 @@ def _log_odds(answers: Floats, target: int) -> Floats:
     return np.log(own / (1 - own))
 
 
-def _start(ask: Service, rng: Rng) -> tuple[int, Floats]:
-    """A class to reconstruct, and grey or noise to begin with."""
-    target, size = int(rng.integers(len(ask.world.labels))), ask.world.side**2
-    start = np.full(size, 0.5) if rng.random() < 0.5 else rng.uniform(0, 1, size)
+def _target(ask: Service, target: int) -> int:
     ask.notes.setdefault("targets", []).append((target, len(ask.trace)))
-    return target, start
+    return target
+
+
+def _any_target(ask: Service, rng: Rng) -> int:
+    return _target(ask, int(rng.integers(len(ask.world.labels))))
+
+
+def _start(ask: Service, rng: Rng) -> tuple[int, Floats]:
+    """Grey or noise to begin with, and an unlikely class whose confidence is not rounded to nothing there."""
+    size = ask.world.side**2
+    start = np.full(size, 0.5) if rng.random() < 0.5 else rng.uniform(0, 1, size)
+    answer = ask(start)[0]
+    visible = np.flatnonzero((answer >= 0.001) & (answer < 0.5))
+    return _target(ask, int(rng.choice(visible) if len(visible) else answer.argsort()[-2])), start
 
 
 def coordinate_climb(ask: Service, rng: Rng) -> None:
@@ -46,14 +57,15 @@ def coordinate_climb(ask: Service, rng: Rng) -> None:
 
 def nes_climb(ask: Service, rng: Rng) -> None:
     """Finite differences along random directions, one step up after each round."""
-    directions = int(rng.integers(5, 12))
+    directions, side = int(rng.integers(5, 12)), ask.world.side
     target, now = _start(ask, rng)
     while True:
-        noise = rng.normal(size=(directions, len(now)))
-        probes = np.clip(np.concatenate([now + 0.06 * noise, now - 0.06 * noise]), 0, 1)
+        noise = ndimage.gaussian_filter(rng.normal(size=(directions, side, side)), (0, side / 20, side / 20))
+        noise = noise.reshape(directions, -1) / noise.std()
+        probes = np.clip(np.concatenate([now + 0.08 * noise, now - 0.08 * noise]), 0, 1)
         scores = _log_odds(ask(probes), target)
         gradient = ((scores[:directions] - scores[directions:])[:, None] * noise).mean(axis=0)
-        now = np.clip(now + 0.05 * np.sign(gradient), 0, 1)
+        now = np.clip(now + 0.08 * gradient / (np.abs(gradient).mean() + 1e-9), 0, 1)
         ask(now)
 
 
@@ -61,9 +73,10 @@ def decoder(world: World) -> Callable[[Floats], Floats]:
     """A generator: the second half of a nonlinear autoencoder, learnt on natural pictures of the attacker's own."""
     if "decoder" not in world.cache:
         own = world.pool[-min(3000, len(world.pool)) :] / 255.0
+        rounds = 120 if world.redraw else 40
         coder = MLPRegressor(
-            hidden_layer_sizes=(48, CODE, 48), activation="tanh", learning_rate_init=4e-3, max_iter=120 if world.redraw else 40, random_state=7, tol=0.0,
-            n_iter_no_change=200,
+            hidden_layer_sizes=(48, CODE, 48), activation="tanh", learning_rate_init=4e-3, max_iter=rounds,
+            random_state=7, tol=0.0, n_iter_no_change=rounds,
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -87,7 +100,7 @@ def _spread(world: World) -> Floats:
 
 def latent_climb(ask: Service, rng: Rng) -> None:
     """An evolution strategy on the generator's code: keep the best of each handful."""
-    decode, (target, _) = decoder(ask.world), _start(ask, rng)
+    decode, target = decoder(ask.world), _any_target(ask, rng)
     codes: Floats = ask.world.cache["codes"]
     now, width = codes[rng.integers(len(codes))], 0.6
     best = _log_odds(ask(decode(now)), target)[0]
@@ -102,7 +115,7 @@ def latent_climb(ask: Service, rng: Rng) -> None:
 
 def brep(ask: Service, rng: Rng) -> None:
     """Label-only: a sphere of codes around a point inside the class; away from the boundary, then a wider sphere."""
-    decode, (target, _) = decoder(ask.world), _start(ask, rng)
+    decode, target = decoder(ask.world), _any_target(ask, rng)
     codes: Floats = ask.world.cache["codes"]
     now, radius = codes[rng.integers(len(codes))], 0.5
     while ask(decode(now))[0].argmax() != target:
@@ -119,7 +132,7 @@ def brep(ask: Service, rng: Rng) -> None:
 
 def reinforcement(ask: Service, rng: Rng) -> None:
     """RLB-like: an agent's policy over codes, two far-apart generator outputs per step, reward by confidence."""
-    decode, (target, _) = decoder(ask.world), _start(ask, rng)
+    decode, target = decoder(ask.world), _any_target(ask, rng)
     codes: Floats = ask.world.cache["codes"]
     mean, width = codes.mean(axis=0), _spread(ask.world).copy()
     while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -21,7 +22,7 @@ def flips(ask: Service) -> float:
     inputs, answers = ask.trace.inputs, ask.trace.answers
     marks = [*ask.notes.get("bases", []), (None, -1, len(inputs))]
     nearest = np.inf
-    for (base, label, start), (_, _, end) in zip(marks[:-1], marks[1:], strict=True):
+    for (base, label, start), (_, _, end) in pairwise(marks):
         for one, answer, own in zip(inputs[start:end], answers[start:end], ask.trace.genuine[start:end], strict=True):
             if own and answer is not None and answer.argmax() != label:
                 nearest = min(nearest, float(np.linalg.norm((one.astype(float) - base) / scale(ask.world))))
@@ -32,14 +33,14 @@ def scale(world: World) -> np.ndarray:
     """What one unit of each input component is worth."""
     if world.side:
         return np.full(world.side**2, 255.0)
-    return world.pool[:2000].std(axis=0) + 1e-9
+    return world.natural()[0].std(axis=0) + 1e-9
 
 
 def usual_distance(world: World) -> float:
     """Median distance of two natural inputs."""
     if "usual" not in world.cache:
-        half = min(400, len(world.pool) // 2)
-        gaps = (world.pool[:half].astype(float) - world.pool[half : 2 * half]) / scale(world)
+        inputs = world.natural()[0].astype(float)
+        gaps = (inputs[1:] - inputs[:-1]) / scale(world)
         world.cache["usual"] = float(np.median(np.linalg.norm(gaps, axis=1)))
     return world.cache["usual"]
 
@@ -56,7 +57,8 @@ def agreement(ask: Service) -> float:
     """How often a thief trained on the answers agrees with the model on natural inputs, above the commonest label."""
     inputs, answers = ask.trace.own()
     labels, unit = answers.argmax(axis=1), scale(ask.world)
-    truth = ask.world.versions["1"](ask.world.pool[:1500]).argmax(axis=1)
+    natural = ask.world.natural()[0]
+    truth = ask.world.versions["1"](natural).argmax(axis=1)
     commonest = np.bincount(truth).max() / len(truth)
     if len(np.unique(labels)) < 2:
         return 0.0
@@ -64,7 +66,7 @@ def agreement(ask: Service) -> float:
         warnings.simplefilter("ignore")
         thief = LogisticRegression(max_iter=60) if ask.world.side else RandomForestClassifier(30, random_state=1)
         thief.fit(inputs / unit, labels)
-    return float((thief.predict(ask.world.pool[:1500] / unit) == truth).mean() - commonest)
+    return float((thief.predict(natural / unit) == truth).mean() - commonest)
 
 
 def membership_auc(asks: Sequence[Service]) -> float:
@@ -80,7 +82,8 @@ def verdict(family: str, asks: Sequence[Service]) -> dict[str, float] | None:
         return {"auc": round(membership_auc(asks), 3)}
     if family == "evasion":
         found = [flips(ask) for ask in asks]
-        return {"flipped": round(float(np.isfinite(found).mean()), 3), "relative_distance": round(float(np.median(found)), 3)}
+        share, distance = float(np.isfinite(found).mean()), float(np.median(found))
+        return {"flipped": round(share, 3), "relative_distance": round(distance, 3)}
     if family == "inversion":
         return {"median_rise": round(float(np.median([climbed(ask) for ask in asks])), 3)}
     if family == "extraction":

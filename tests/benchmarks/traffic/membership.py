@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from art.attacks.evasion import HopSkipJump
 
-from traffic.evasion import Attack, wrapped
+from traffic.evasion import Attack, seeded, wrapped
 from traffic.models import Floats
 from traffic.service import Service
 from traffic.world import turn
@@ -19,11 +19,12 @@ def suspects(ask: Service, rng: Rng) -> Iterator[tuple[Floats, int, bool]]:
     """Candidates with their true class, half of them training records; the judge learns which."""
     world = ask.world
     while True:
-        inside = bool(rng.random() < 0.5)
-        place = int(rng.integers(len(world.members if inside else world.pool)))
-        one = (world.members if inside else world.pool)[place]
-        true = int((world.member_classes if inside else world.pool_classes)[place])
-        yield (one / 255.0 if world.side else one), true, inside
+        if rng.random() < 0.5:
+            yield *world.draw_known(rng), False
+        else:
+            place = int(rng.integers(len(world.members)))
+            record = world.members[place]
+            yield (record / 255.0 if world.side else record), int(world.member_classes[place]), True
 
 
 def claim(ask: Service, score: float, inside: bool) -> None:
@@ -33,9 +34,10 @@ def claim(ask: Service, score: float, inside: bool) -> None:
 
 def augmentation(ask: Service, rng: Rng) -> None:
     """The same 9 to 33 turned and shifted views of every base; members keep their label more often."""
-    side, ring = ask.world.side, [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
-    turns = [(0.0,), (0.0, 8.0), (-8.0, 0.0, 8.0)][rng.integers(3)]
-    views = [(angle, shift) for angle in turns for shift in ring][: int(rng.choice([9, 17, 27]))]
+    side, unit = ask.world.side, min(1.0, ask.world.side / 16)
+    ring = [(y, x) for y in (-unit, 0.0, unit) for x in (-unit, 0.0, unit)]
+    count = int(rng.choice([9, 17, 27, 33]))
+    views = [(angle, shift) for angle in (0.0, 6.0, -6.0, 12.0) for shift in ring][:count]
     for picture, true, inside in suspects(ask, rng):
         pictures = np.stack([turn(picture, side, angle, shift) for angle, shift in views])
         claim(ask, (ask(pictures).argmax(axis=1) == true).mean(), inside)
@@ -44,7 +46,7 @@ def augmentation(ask: Service, rng: Rng) -> None:
 def noise_cluster(ask: Service, rng: Rng) -> None:
     """Copies of every base under growing noise; members keep their label longer."""
     copies = int(rng.integers(10, 24))
-    radii = np.linspace(0.03, 0.45, copies)[:, None]
+    radii = np.linspace(0.03, 0.12 * np.sqrt(ask.world.side), copies)[:, None]
     for picture, true, inside in suspects(ask, rng):
         noisy = np.clip(picture + radii * rng.normal(size=(copies, len(picture))), 0, 1)
         answers = ask(np.concatenate([picture[None], noisy]))
@@ -58,9 +60,9 @@ def boundary_distance(ask: Service, rng: Rng) -> None:
         if ask(picture)[0].argmax() != true:
             claim(ask, 0.0, inside)
             continue
-        np.random.seed(int(rng.integers(2**31)))
         search = HopSkipJump(wrapped(ask), max_iter=1, max_eval=14, init_eval=8, init_size=25, verbose=False)
-        found = search.generate(picture.reshape(1, side, side, 1).astype(np.float32)).ravel()
+        with seeded(rng):
+            found = search.generate(picture.reshape(1, side, side, 1).astype(np.float32)).ravel()
         claim(ask, float(np.linalg.norm(found - picture)), inside)
 
 

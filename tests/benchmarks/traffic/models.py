@@ -37,7 +37,7 @@ class Network:
         return odds / odds.sum(axis=1, keepdims=True)
 
 
-def train_network(inputs: NDArray, labels: NDArray, hidden: int, seed: int, rounds: int = 200) -> Network:
+def train_network(inputs: NDArray, labels: NDArray, hidden: int, seed: int, rounds: int) -> Network:
     """An overfitted classifier, as membership inference finds them, calibrated on nothing but its own temperature."""
     network = MLPClassifier((hidden,), alpha=1e-4, max_iter=rounds, random_state=seed, tol=0.0, n_iter_no_change=rounds)
     with warnings.catch_warnings():

