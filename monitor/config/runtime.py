@@ -14,7 +14,11 @@ class RuntimeSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     state: Path = Path("/var/lib/probewatch")
-    """Folder for snapshots, the outbox and the audit log. It has to outlive the process."""
+    """Folder for the outbox, the snapshots and the audit log of one process. It has to outlive the process."""
+
+    snapshots: Path | None = None
+    """Folder for snapshots, where they do not lie in `state`: one that the processes of a group share, so that a
+    partition takes its state along when it moves."""
 
     snapshot_seconds: float = Field(default=30.0, gt=0, le=3_600)
     """Seconds between two snapshots of a partition that had new records; offsets are committed with the snapshot."""

@@ -49,9 +49,10 @@ class SnapshotFolder:
         """Keeps it as the newest generation; OSError where the disk is full or not writable."""
         older = self._generations(snapshot.partition)
         number = older[0][0] + 1 if older else 1
-        temporary = self._folder / f"{_stem(snapshot.partition)}.writing"
+        temporary = self._folder / f"{_stem(snapshot.partition)}.{os.getpid()}.writing"
         try:
-            with temporary.open("w+b") as file:
+            # pseudonyms and evidence are nobody else's business
+            with temporary.open("w+b", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
                 _write(file, snapshot)
                 file.flush()
                 os.fsync(file.fileno())
@@ -60,7 +61,7 @@ class SnapshotFolder:
             temporary.unlink(missing_ok=True)
             raise
         self._sync_folder()
-        for _, old in older[GENERATIONS - 1 :]:
+        for old in [file for _, file in older[GENERATIONS - 1 :]] + self._left_over(snapshot.partition):
             old.unlink(missing_ok=True)
 
     def load(self, partition: Partition, key_epoch: str) -> Iterator[Snapshot | Refused]:
@@ -81,6 +82,10 @@ class SnapshotFolder:
             if name == stem and number.isdigit():
                 found.append((int(number), file))
         return sorted(found, reverse=True)
+
+    def _left_over(self, partition: Partition) -> list[Path]:
+        """What killed writers of that partition have left; a slow one, that lost the partition to us, fails."""
+        return [file for file in self._folder.glob("*.*.writing") if file.name.rsplit(".", 2)[0] == _stem(partition)]
 
     def _sync_folder(self) -> None:
         handle = os.open(self._folder, os.O_RDONLY)

@@ -14,7 +14,8 @@ def outbox_path(settings: Settings) -> Path:
 
 def snapshots_path(settings: Settings) -> Path:
     """The folder of snapshots."""
-    return settings.runtime.state / "snapshots"
+    shared = settings.runtime.snapshots
+    return settings.runtime.state / "snapshots" if shared is None else shared
 
 
 def audit_path(settings: Settings) -> Path:

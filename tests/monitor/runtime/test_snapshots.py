@@ -123,10 +123,11 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
 
 def test_a_rest_of_a_killed_writer_does_no_harm(tmp_path: Path) -> None:
     store = SnapshotFolder(tmp_path)
-    (tmp_path / "queries-3.writing").write_bytes(b"half")
+    (tmp_path / "queries-3.77.writing").write_bytes(b"half")
+    (tmp_path / "queries-4.77.writing").write_bytes(b"somebody else's, who may be alive")
     assert newest(store) is None
     store.save(snapshot(2))
-    assert len(files(tmp_path)) == 1
+    assert [file.name for file in files(tmp_path)] == ["queries-3.000000001.snapshot", "queries-4.77.writing"]
 
 
 def test_a_full_disk_leaves_the_one_before_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,100 @@
+"""`run`: puts the parts together, goes on until a signal comes, and ends in order."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from threading import Event
+from types import FrameType
+
+from monitor.config.settings import Settings
+from monitor.config.trouble import Trouble
+from monitor.record.decode import Decoder
+from monitor.runtime.engines import engine_maker
+from monitor.runtime.folder import SnapshotFolder
+from monitor.runtime.health import HealthServer, Pulse
+from monitor.runtime.keys import key_name, keys_of
+from monitor.runtime.lock import only_process
+from monitor.runtime.loop import Loop
+from monitor.runtime.metrics import Metrics
+from monitor.runtime.partitions import Partitions
+from monitor.runtime.paths import outbox_path, snapshots_path
+from monitor.runtime.warmup import warm_up
+from monitor.runtime.watch import Clocks, Watch
+from monitor.runtime.wiring import open_sinks, open_source
+from monitor.sinks.delivery import Delivery
+from monitor.sinks.outbox import Outbox
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> bool:
+    """Watches until SIGTERM or SIGINT comes or the source ends, then saves, commits, and gives the sinks their time.
+
+    False where a part broke and the process should be started anew. Trouble where something has to be mended first.
+    """
+    keys, metrics, clocks = keys_of(settings.keys), Metrics(), Clocks(time.monotonic, time.time)
+    pulse = Pulse(clocks.steady, settings.health.stall_seconds)
+    decoder, make = Decoder(keys), engine_maker(settings, keys)
+    snapshots = SnapshotFolder(snapshots_path(settings))
+    partitions = Partitions(
+        make, snapshots, clocks.steady, metrics, config_hash=settings.config_hash(), key_epoch=key_name(keys)
+    )
+    with ExitStack() as stack:
+        stack.enter_context(only_process(settings.runtime.state))
+        outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)
+        stack.callback(outbox.close)
+        delivery = Delivery(outbox, open_sinks(settings.sinks))
+        stack.callback(delivery.stop)
+        health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
+        stopping = stack.enter_context(_signals())
+        log.info("starting", extra={"health_port": health.port, "config_hash": settings.config_hash()})
+        warm_up(decoder, make)
+        delivery.start()
+        source = open_source(settings.source)
+        stack.callback(source.close)
+        watch = Watch(metrics, pulse, clocks, lambda page: _gauges(page, delivery, outbox, list(settings.sinks)))
+        loop = Loop(source, decoder, partitions, outbox, settings.runtime, watch)
+        log.info("reading")
+        loop.run(lambda: stopping.is_set() or bool(delivery.broken))
+        source.close()  # before the sinks get their time, so that others take over the partitions at once
+        left = delivery.drain(settings.runtime.drain_seconds)
+        log.info("ended", extra={"undelivered": sum(left.values())})
+        return not delivery.broken
+
+
+@contextmanager
+def _signals() -> Iterator[Event]:
+    """An event that SIGTERM or SIGINT sets. A second one ends the process as if we were not here: nothing is lost."""
+    stopping = Event()
+    before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopping.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for one in (signal.SIGTERM, signal.SIGINT):
+        before[one] = signal.signal(one, stop)
+    try:
+        yield stopping
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def _gauges(metrics: Metrics, delivery: Delivery, outbox: Outbox, sinks: list[str]) -> None:
+    """What the outbox and the sinks say of themselves; nothing new while the outbox cannot be read."""
+    try:
+        for name in sinks:
+            metrics.outbox.labels(name).set(outbox.waiting(name))
+            held = outbox.held_since(name)
+            metrics.sinks.labels(name, "held_since").set(0 if held is None else held)
+    except Trouble:
+        log.warning("the outbox cannot be read")
+    for name, stats in delivery.stats.items():
+        for what in ("accepted", "sent", "retried", "refused", "held", "last_success"):
+            metrics.sinks.labels(name, what).set(getattr(stats, what))
+        metrics.sinks.labels(name, "broken").set(name in delivery.broken)

@@ -1,0 +1,48 @@
+"""Compiles and loads every kernel before the daemon joins its group, where the time would count against a session."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import orjson
+
+from monitor.record.decode import Decoder
+from monitor.record.raw import Partition, RawBatch
+from monitor.runtime.partitions import EngineMaker
+
+_PARTITION: Final = Partition("warm-up", 0)
+_ROUNDS: Final = 300  # queries of each client and kind of input: several blocks, so that blocks are judged too
+_START: Final = 1_700_000_000_000  # any time that a record may have, in milliseconds
+_INPUTS: Final = ("vector", "columns", "text", "digest")
+
+
+def warm_up(decoder: Decoder, make: EngineMaker) -> None:
+    """Sends made-up queries of every kind of input through the decoder and through an engine that is thrown away."""
+    make(_PARTITION, None).feed(decoder.decode(made_up()).queries)
+
+
+def made_up() -> RawBatch:
+    """Queries of two clients of four models, one for each kind of input."""
+    payloads = [_record(kind, at) for at in range(_ROUNDS) for kind in _INPUTS]
+    none = np.full(len(payloads), -1, np.int64)
+    return RawBatch(_PARTITION, payloads, np.arange(len(payloads), dtype=np.int64), none, len(payloads))
+
+
+def _record(kind: str, at: int) -> bytes:
+    value = {
+        "vector": [float(at * step % 7) for step in range(1, 33)],
+        "columns": {"a": at % 5, "b": f"v{at % 3}", "c": at / 7},
+        "text": f"tell me about number {at} and number {at % 9} of the list",
+        "digest": f"{at:032x}",
+    }[kind]
+    share = (at % 10) / 10
+    return orjson.dumps(
+        {
+            "client": f"client-{at % 2}",
+            "model": f"warm-up-{kind}",
+            "time": _START + at * 1_000,
+            "input": {kind: value},
+            "output": {"probabilities": {"yes": share, "no": 1 - share}},
+        }
+    )
