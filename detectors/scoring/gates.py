@@ -166,7 +166,7 @@ class Gate(Strength):
         """(x - honest) / (attack - honest), clipped; LEAST where x is not known."""
         with np.errstate(all="ignore"):
             carried = (self.measured.evaluate(blocks) - self.honest) / (self.attack - self.honest)
-        return np.where(np.isnan(carried), LEAST, np.clip(carried, LEAST, MOST))
+        return np.minimum(np.fmax(carried, LEAST), MOST)  # fmax: NaN is LEAST
 
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The gate itself."""
@@ -228,7 +228,7 @@ class Not(Strength):
 
     def evaluate(self, blocks: Blocks) -> Floats:
         """The part's value with its sign turned."""
-        return np.clip(-self.part.evaluate(blocks), LEAST, MOST)
+        return np.maximum(-self.part.evaluate(blocks), LEAST)
 
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The part's own weakest reason, which is what makes the opposite strong."""
