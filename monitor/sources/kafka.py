@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import kafka
@@ -12,10 +13,13 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 from monitor.config.sources import KafkaSettings
 from monitor.record.raw import Partition
+from monitor.sources.batches import WholeBatches, supported
 from monitor.sources.client import check_libraries, connect, mending
 from monitor.sources.ownership import Ownership
 from monitor.sources.protocol import Arrival, Assignment, Quarantined
 from monitor.sources.single import Reader, SingleRecords
+
+log = logging.getLogger(__name__)
 
 NOT_STORED: Final = (
     kafka.errors.CommitFailedError,
@@ -31,11 +35,11 @@ PAUSE_AFTER_ERROR: Final = 0.2  # seconds; the client retries by itself, this ke
 class KafkaSource:
     """A member of a consumer group. Trouble where brokers, topics or permissions are missing."""
 
-    def __init__(self, settings: KafkaSettings, reader: Callable[[kafka.KafkaConsumer], Reader] | None = None) -> None:
+    def __init__(self, settings: KafkaSettings) -> None:
         check_libraries()
         self._settings = settings
         self._consumer = connect(settings)
-        self._reader = SingleRecords(self._consumer) if reader is None else reader(self._consumer)
+        self._reader = _reader(settings, self._consumer)
         self._ownership = Ownership(self._consumer)
         self._changes: list[Assignment] = []
         self._next: dict[Partition, int] = {}  # where reading goes on, for partitions that were sought
@@ -149,6 +153,15 @@ class KafkaSource:
         self._consumer.seek(at, first)
         reason = "expired" if offset < first else "log-restarted"
         return Quarantined(Partition(at.topic, at.partition), offset, first, reason)
+
+
+def _reader(settings: KafkaSettings, consumer: kafka.KafkaConsumer) -> Reader:
+    if settings.reading == "records":
+        return SingleRecords(consumer)
+    if not supported(kafka.__version__):
+        log.warning("kafka-python %s was not tested; reading record by record, which is slower", kafka.__version__)
+        return SingleRecords(consumer)
+    return WholeBatches(consumer, settings.inflated_bytes)
 
 
 def _theirs(partition: Partition) -> TopicPartition:

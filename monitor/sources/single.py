@@ -58,7 +58,7 @@ class SingleRecords:
             partition=Partition(partition.topic, partition.partition),
             payloads=[b"" if record.value is None else record.value for record in records],
             offsets=np.array([record.offset for record in records], np.int64),
-            timestamps=np.array([record.timestamp for record in records], np.int64),
+            timestamps=np.array([-1 if record.timestamp is None else record.timestamp for record in records], np.int64),
             next_offset=self._consumer.position(partition),
             headers=[_headers(record.headers) for record in records] if headed else None,
         )
