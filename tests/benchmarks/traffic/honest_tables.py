@@ -51,7 +51,8 @@ def pricing(ask: Service, rng: Rng) -> None:
 def branch(ask: Service, rng: Rng) -> None:
     """One region only; customers come back, some with a changed field, some with none."""
     region = place_of(ask.world, "region")
-    home, seen = rng.integers(len(ask.world.columns[region].values)), []
+    home = rng.integers(len(ask.world.columns[region].values))
+    seen: list[Floats] = []
     while True:
         if len(seen) > 3 and rng.random() < 0.3:
             row = seen[rng.integers(len(seen))]

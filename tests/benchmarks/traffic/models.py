@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,13 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neural_network import MLPClassifier
 
 Floats = NDArray[np.float64]
+Inputs = NDArray[Any]  # images as bytes, table rows as numbers
 
 
 class Model(Protocol):
     """Anything that turns (n, d) inputs, as the record carries them, into (n, classes) probabilities."""
 
-    def __call__(self, inputs: NDArray) -> Floats: ...
+    def __call__(self, inputs: Inputs) -> Floats: ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Network:
     biases: tuple[Floats, ...]
     temperature: float
 
-    def __call__(self, inputs: NDArray) -> Floats:
+    def __call__(self, inputs: Inputs) -> Floats:
         hidden = np.asarray(inputs, float) / 255.0
         for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
             hidden = np.maximum(hidden @ weight + bias, 0.0)
@@ -37,7 +38,7 @@ class Network:
         return odds / odds.sum(axis=1, keepdims=True)
 
 
-def train_network(inputs: NDArray, labels: NDArray, hidden: int, seed: int, rounds: int) -> Network:
+def train_network(inputs: Inputs, labels: Inputs, hidden: int, seed: int, rounds: int) -> Network:
     """An overfitted classifier, as membership inference finds them, calibrated on nothing but its own temperature."""
     network = MLPClassifier((hidden,), alpha=1e-4, max_iter=rounds, random_state=seed, tol=0.0, n_iter_no_change=rounds)
     with warnings.catch_warnings():
@@ -58,7 +59,7 @@ class Forest:
     leaf: Floats
     depth: int
 
-    def __call__(self, inputs: NDArray) -> Floats:
+    def __call__(self, inputs: Inputs) -> Floats:
         rows = np.atleast_2d(np.asarray(inputs, np.float32))
         node = np.repeat(self.roots[None, :], len(rows), axis=0)
         which = np.arange(len(rows))[:, None]
@@ -68,7 +69,7 @@ class Forest:
         return self.leaf[node].mean(axis=1)
 
 
-def train_forest(inputs: Floats, labels: NDArray, trees: int, seed: int, depth: int = 14) -> Forest:
+def train_forest(inputs: Floats, labels: Inputs, trees: int, seed: int, depth: int = 14) -> Forest:
     """A forest that partly remembers its training records."""
     fitted = RandomForestClassifier(trees, max_depth=depth, min_samples_leaf=1, max_features=0.5, random_state=seed)
     fitted.fit(inputs, labels)

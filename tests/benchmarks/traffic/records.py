@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from traffic.models import Inputs
 from traffic.service import Trace
 from traffic.world import World
 
@@ -39,7 +40,7 @@ class Played:
     addresses: Sequence[str] = field(default_factory=tuple)
 
 
-def render_input(world: World, one: NDArray) -> dict[str, Any]:
+def render_input(world: World, one: Inputs) -> dict[str, Any]:
     """An input as the native record carries it."""
     if world.side:
         data = base64.b64encode(one.tobytes()).decode()
@@ -51,7 +52,7 @@ def render_input(world: World, one: NDArray) -> dict[str, Any]:
     return {"columns": cells}
 
 
-def _output(world: World, answer: NDArray, labels_only: bool) -> dict[str, Any]:
+def _output(world: World, answer: Inputs, labels_only: bool) -> dict[str, Any]:
     output: dict[str, Any] = {"label": world.labels[int(answer.argmax())]}
     if not labels_only:
         numbers = answer.round(4).tolist()

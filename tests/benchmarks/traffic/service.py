@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from traffic.models import Floats
+from traffic.models import Floats, Inputs
 from traffic.world import World
 
 
@@ -20,7 +19,7 @@ class OutOfBudget(Exception):
 class Trace:
     """What one caller sent and got, in order. `answers` is None where the service failed or refused."""
 
-    inputs: list[NDArray] = field(default_factory=list)
+    inputs: list[Inputs] = field(default_factory=list)
     answers: list[Floats | None] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
@@ -29,7 +28,7 @@ class Trace:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def add(self, one: NDArray, answer: Floats | None, version: str, status: int, genuine: bool = True) -> None:
+    def add(self, one: Inputs, answer: Floats | None, version: str, status: int, genuine: bool = True) -> None:
         """Write one query down."""
         self.inputs.append(one)
         self.answers.append(answer)
@@ -37,7 +36,7 @@ class Trace:
         self.statuses.append(status)
         self.genuine.append(genuine)
 
-    def own(self) -> tuple[NDArray, Floats]:
+    def own(self) -> tuple[Inputs, Floats]:
         """The caller's own answered queries, without what it sent as camouflage."""
         pairs = [(x, a) for x, a, g in zip(self.inputs, self.answers, self.genuine, strict=True) if g and a is not None]
         return np.array([x for x, _ in pairs]), np.array([a for _, a in pairs])
@@ -61,7 +60,7 @@ class Service:
     notes: dict[str, Any] = field(default_factory=dict)
     _known: dict[bytes, Floats] = field(default_factory=dict)
 
-    def __call__(self, inputs: NDArray, version: str = "1") -> Floats:
+    def __call__(self, inputs: Inputs, version: str = "1") -> Floats:
         """Probabilities (n, classes) with 4 decimals, one-hot where only the label is disclosed; raises OutOfBudget."""
         rows = self.world.clean(np.atleast_2d(inputs))
         answers = np.round(self.world.versions[version](rows), 4)
@@ -71,12 +70,12 @@ class Service:
             return np.eye(answers.shape[1])[answers.argmax(axis=1)]
         return answers
 
-    def fails(self, one: NDArray, status: int, version: str = "1") -> None:
+    def fails(self, one: Inputs, status: int, version: str = "1") -> None:
         """One query that is not answered."""
         self._spend()
         self.trace.add(self.world.clean(np.atleast_2d(one))[0], None, version, status)
 
-    def _send(self, row: NDArray, answer: Floats, version: str) -> None:
+    def _send(self, row: Inputs, answer: Floats, version: str) -> None:
         key = row.tobytes() + version.encode()
         if self.deduplicate and key in self._known:
             return

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from sklearn.datasets import load_digits, load_sample_images
 
-from traffic.models import Floats, Model, train_forest, train_network
+from traffic.models import Floats, Inputs, Model, train_forest, train_network
 
 Bytes = NDArray[np.uint8]
 
@@ -46,17 +46,17 @@ class World:
     name: str
     labels: tuple[str, ...]
     versions: Mapping[str, Model]
-    members: NDArray
+    members: Inputs
     member_classes: NDArray[np.int64]
-    pool: NDArray
+    pool: Inputs
     pool_classes: NDArray[np.int64]
-    strange: NDArray
+    strange: Inputs
     side: int = 0
     columns: tuple[Column, ...] = ()
     redraw: bool = False
     cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
-    def clean(self, inputs: NDArray) -> NDArray:
+    def clean(self, inputs: Inputs) -> Inputs:
         """Inputs as the record carries them: images 0..1 to bytes; numbers of a table to their decimals and range."""
         if self.side:
             return np.clip(np.rint(np.asarray(inputs, float) * 255.0), 0, 255).astype(np.uint8)
@@ -66,12 +66,12 @@ class World:
             rows[:, place] = np.clip(np.round(rows[:, place], column.decimals), column.low, top)
         return rows
 
-    def draw(self, rng: np.random.Generator, count: int, only: int | None = None) -> NDArray:
+    def draw(self, rng: np.random.Generator, count: int, only: int | None = None) -> Inputs:
         """Fresh natural inputs (images 0..1) of any class or of one, seldom the same twice."""
         among = np.arange(len(self.pool)) if only is None else np.flatnonzero(self.pool_classes == only)
         return self._taken(rng.choice(among, count, replace=count > len(among)), rng)
 
-    def natural(self) -> tuple[NDArray, NDArray[np.int64]]:
+    def natural(self) -> tuple[Inputs, NDArray[np.int64]]:
         """A fixed sample of up to 1,500 clean natural inputs with their true classes, to measure on."""
         if "natural" not in self.cache:
             rng = np.random.default_rng(4)
@@ -79,12 +79,12 @@ class World:
             self.cache["natural"] = self.clean(self._taken(places, rng)), self.pool_classes[places]
         return self.cache["natural"]
 
-    def draw_known(self, rng: np.random.Generator) -> tuple[NDArray, int]:
+    def draw_known(self, rng: np.random.Generator) -> tuple[Inputs, int]:
         """One fresh natural input with its true class."""
         place = int(rng.integers(len(self.pool)))
         return self._taken(np.array([place]), rng)[0], int(self.pool_classes[place])
 
-    def _taken(self, places: NDArray[np.int64], rng: np.random.Generator) -> NDArray:
+    def _taken(self, places: NDArray[np.int64], rng: np.random.Generator) -> Inputs:
         if not self.side:
             return self.pool[places]
         pictures = self.pool[places] / 255.0
@@ -118,7 +118,7 @@ def photo_tiles(side: int, rng: np.random.Generator, count: int) -> Bytes:
 
 
 def _image_world(
-    name: str, pictures: Bytes, classes: NDArray, seed: int, sizes: tuple[int, int], network: tuple[int, int]
+    name: str, pictures: Bytes, classes: Inputs, seed: int, sizes: tuple[int, int], network: tuple[int, int]
 ) -> World:
     """Pictures dealt to training (two overlapping sets, one per version) and callers; the deal depends on the seed."""
     rng = np.random.default_rng([seed, 17])
