@@ -59,15 +59,10 @@ class Mixture:
         """The mixture that fits a given membership (n, k) best; components without rows are dropped."""
         size = membership.sum(axis=0)
         alive = size > 1e-3
-        size, membership = size[alive], membership[:, alive]
-        mean = (membership.T @ rows) / size[:, None]
-        covariance = np.stack([covariance_around(rows, *part) for part in zip(mean, membership.T, size, strict=True)])
-        factor = np.linalg.cholesky(covariance)
-        whiten = np.ascontiguousarray(np.linalg.inv(factor).transpose(0, 2, 1))
-        halves = np.log(np.diagonal(factor, axis1=1, axis2=2)).sum(axis=1)
-        level = np.log(size / size.sum()) - halves - rows.shape[1] / 2 * np.log(2 * np.pi)
-        spread = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-        return cls(level, mean, whiten, spread)
+        mean, covariance = moments(rows, np.ascontiguousarray(membership[:, alive]))
+        whiten, halves = whitened(covariance)
+        level = np.log(size[alive] / size[alive].sum()) - halves - rows.shape[1] / 2 * np.log(2 * np.pi)
+        return cls(level, mean, whiten, np.sqrt(np.diagonal(covariance, axis1=1, axis2=2)))
 
     def log_parts(self, rows: Floats) -> Floats:
         """Logarithm of weight times density of each component, (n, k)."""
@@ -97,12 +92,6 @@ def shares_of(parts: Floats) -> Floats:
     return np.asarray(np.exp(parts - np.logaddexp.reduce(parts, axis=1)[:, None]))
 
 
-def covariance_around(rows: Floats, mean: Floats, member: Floats, size: float) -> Floats:
-    """Weighted covariance (d, d) with the ridge."""
-    away = rows - mean
-    return np.asarray((away * member[:, None]).T @ away / size + RIDGE * np.eye(rows.shape[1]))
-
-
 def nearest_seed(rows: Floats, count: int) -> Floats:
     """Membership (n, count) of each row in the nearest of `count` rows drawn far from each other."""
     random = np.random.default_rng(SEED)
@@ -116,7 +105,60 @@ def nearest_seed(rows: Floats, count: int) -> Floats:
     return np.asarray(np.eye(distance.shape[1])[distance.argmin(axis=1)])
 
 
-@njit(cache=True)  # one row after the other: a matrix product's last digits would depend on the number of rows
+# The kernels below go row after row. A matrix product's last digits depend on the number of rows and of threads.
+
+
+@njit(cache=True)
+def moments(rows: Floats, membership: Floats) -> tuple[Floats, Floats]:
+    """Mean (k, d) and covariance with the ridge (k, d, d), lower half, of rows (n, d) weighted by membership (n, k)."""
+    (n, d), count = rows.shape, membership.shape[1]
+    mean, covariance = np.zeros((count, d)), np.zeros((count, d, d))
+    for k in range(count):
+        size = 0.0
+        for row in range(n):
+            size += membership[row, k]
+            for i in range(d):
+                mean[k, i] += membership[row, k] * rows[row, i]
+        mean[k] /= size
+        for row in range(n):
+            if membership[row, k] > 1e-12:
+                away = rows[row] - mean[k]
+                for i in range(d):
+                    weighted = membership[row, k] * away[i]
+                    for j in range(i + 1):
+                        covariance[k, i, j] += weighted * away[j]
+        covariance[k] /= size
+        for i in range(d):
+            covariance[k, i, i] += RIDGE
+    return mean, covariance
+
+
+@njit(cache=True)
+def whitened(covariance: Floats) -> tuple[Floats, Floats]:
+    """Transposed inverse of the Cholesky factor of each covariance (k, d, d), and the logarithm of its diagonal's
+    product (k,)."""
+    count, d, _ = covariance.shape
+    whiten, halves = np.zeros(covariance.shape), np.zeros(count)
+    for k in range(count):
+        factor = np.zeros((d, d))
+        for i in range(d):
+            for j in range(i + 1):
+                rest = covariance[k, i, j]
+                for m in range(j):
+                    rest -= factor[i, m] * factor[j, m]
+                factor[i, j] = np.sqrt(rest) if i == j else rest / factor[j, j]
+            halves[k] += np.log(factor[i, i])
+        for j in range(d):
+            whiten[k, j, j] = 1.0 / factor[j, j]
+            for i in range(j + 1, d):
+                rest = 0.0
+                for m in range(j, i):
+                    rest -= factor[i, m] * whiten[k, j, m]
+                whiten[k, j, i] = rest / factor[i, i]
+    return whiten, halves
+
+
+@njit(cache=True)
 def log_parts(rows: Floats, level: Floats, mean: Floats, whiten: Floats) -> Floats:
     """Logarithm of weight times density of each component for each row, (n, k)."""
     n, d = rows.shape

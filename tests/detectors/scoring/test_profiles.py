@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from detectors.scoring.mixture import Mixture, log_parts
+from detectors.scoring.mixture import RIDGE, Mixture, log_parts, moments, whitened
 from detectors.scoring.profiles import Profiles, carried, confirmed
 from detectors.scoring.squash import Squash
 from detectors.scoring.tail import ClientTail, e_value
@@ -158,10 +158,22 @@ def test_a_mixture_finds_its_parts_again() -> None:
     assert np.exp(mixture.log_density(grid)).sum() * 0.01 == pytest.approx(1.0, abs=0.01)
 
 
-def test_the_compiled_kernel_is_the_one_that_is_read() -> None:
-    mixture, rows = learnt(Day(8, 200)).halves[0], np.random.default_rng(0).normal(size=(5, FEATURES))
-    slow = log_parts.py_func(rows, mixture.level, mixture.mean, mixture.whiten)
-    assert mixture.log_parts(rows) == pytest.approx(slow, rel=1e-12)
+def test_the_kernels_do_what_numpy_does() -> None:
+    random = np.random.default_rng(0)
+    rows, membership = random.normal(size=(40, 4)) @ random.normal(size=(4, 4)), random.dirichlet([1, 1, 1], 40)
+    membership[:5, 0] = 0.0
+    for compiled in (True, False):
+        means, covariances = (moments if compiled else moments.py_func)(rows, membership)
+        whiten, halves = (whitened if compiled else whitened.py_func)(covariances)
+        level, x = np.zeros(3), random.normal(size=(6, 4))
+        parts = (log_parts if compiled else log_parts.py_func)(x, level, means, whiten)
+        for k in range(3):
+            covariance = np.cov(rows.T, aweights=membership[:, k], ddof=0) + RIDGE * np.eye(4)
+            mean = np.average(rows, axis=0, weights=membership[:, k])
+            assert np.tril(covariances[k]) == pytest.approx(np.tril(covariance))
+            assert halves[k] == pytest.approx(np.linalg.slogdet(covariance)[1] / 2)
+            mahalanobis = ((x - mean) @ np.linalg.inv(covariance) * (x - mean)).sum(axis=1)
+            assert parts[:, k] == pytest.approx(-mahalanobis / 2)
 
 
 def test_equal_rows_are_one_profile() -> None:
