@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from detectors.contract import Detector
 from detectors.registry import RegistryError, registered
 from detectors.sketch.rows import RowSketcher
 from monitor.config.engine import EngineSettings
@@ -30,7 +31,7 @@ def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
     return make
 
 
-def detector_classes() -> Mapping[str, type]:
+def detector_classes() -> Mapping[str, type[Detector]]:
     """All registered detectors by name; Trouble where one cannot be loaded."""
     try:
         return registered()

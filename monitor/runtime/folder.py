@@ -51,8 +51,7 @@ class SnapshotFolder:
         number = older[0][0] + 1 if older else 1
         temporary = self._folder / f"{_stem(snapshot.partition)}.{os.getpid()}.writing"
         try:
-            # pseudonyms and evidence are nobody else's business
-            with temporary.open("w+b", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            with open(temporary, "w+b", opener=_private) as file:
                 _write(file, snapshot)
                 file.flush()
                 os.fsync(file.fileno())
@@ -93,6 +92,10 @@ class SnapshotFolder:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # pseudonyms and evidence are nobody else's business
 
 
 def _stem(partition: Partition) -> str:

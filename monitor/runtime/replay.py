@@ -45,32 +45,36 @@ def replay(
 
     `tally` is brought up to date and `progress` called after each batch. Trouble where a file cannot be read.
     """
-    source, decoder, make = FileSource(FileSettings(paths=tuple(paths))), Decoder(keys), engine_maker(settings, keys)
+    decoder, make = Decoder(keys), engine_maker(settings, keys)
     current: tuple[Partition, PartitionEngine] | None = None
+    for batch in batches(paths, tally, progress):
+        if current is None or current[0] != batch.partition:  # files are read one after the other
+            current = batch.partition, make(batch.partition, None)
+        decoded = decoder.decode(batch)
+        tally.records += len(batch)
+        tally.queries += len(decoded.queries)
+        tally.rejected.update({record.offset: record.reason for record in decoded.rejected}.values())
+        for finding in current[1].feed(decoded.queries):
+            tally.findings += 1
+            yield finding
+        tally.learning = set(current[1].stats().learning)
+
+
+def batches(
+    paths: Sequence[Path], tally: Tally, progress: Callable[[Progress], None] = lambda _: None
+) -> Iterator[RawBatch]:
+    """The records of the files, one file after the other; what cannot be read is counted as rejected."""
+    source = FileSource(FileSettings(paths=tuple(paths)))
     try:
-        for batch in _batches(source, tally):
-            if current is None or current[0] != batch.partition:  # files are read one after the other
-                current = batch.partition, make(batch.partition, None)
-            decoded = decoder.decode(batch)
-            tally.records += len(batch)
-            tally.queries += len(decoded.queries)
-            tally.rejected.update({record.offset: record.reason for record in decoded.rejected}.values())
-            for finding in current[1].feed(decoded.queries):
-                tally.findings += 1
-                yield finding
-            tally.learning = set(current[1].stats().learning)
+        for change in source.changes():
+            for partition in change.gained:
+                source.seek(partition, None)
+        while not source.finished:
+            for arrival in source.poll(_WAIT):
+                if isinstance(arrival, Quarantined):
+                    tally.rejected[arrival.reason] += 1
+                else:
+                    yield arrival
             progress(source.progress())
     finally:
         source.close()
-
-
-def _batches(source: FileSource, tally: Tally) -> Iterator[RawBatch]:
-    for change in source.changes():
-        for partition in change.gained:
-            source.seek(partition, None)
-    while not source.finished:
-        for arrival in source.poll(_WAIT):
-            if isinstance(arrival, Quarantined):
-                tally.rejected[arrival.reason] += 1
-            else:
-                yield arrival

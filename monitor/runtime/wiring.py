@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 from monitor.config.settings import SourceSettings
-from monitor.config.sinks import FileSettings, SinkSettings, StdoutSettings
+from monitor.config.sinks import ElasticsearchSettings, FileSettings, SinkSettings, StdoutSettings, WebhookSettings
 from monitor.config.trouble import Trouble
 from monitor.sinks.ndjson import FileSink, StdoutSink
 from monitor.sinks.protocol import Sink
@@ -43,5 +43,10 @@ def _sink(name: str, settings: SinkSettings) -> Sink:
             return FileSink(name, settings.path, rotate)
         case StdoutSettings():
             return StdoutSink(name, sys.stdout.buffer)
-        case _:
+        case ElasticsearchSettings():
+            from monitor.sinks.client import connect
+            from monitor.sinks.elasticsearch import ElasticsearchSink
+
+            return ElasticsearchSink(name, connect(settings), settings.namespace, settings.batch)
+        case WebhookSettings():
             raise NotImplementedError(f"{settings.type}")

@@ -1,0 +1,106 @@
+"""`probewatch check`: whether everything that the daemon needs is there, and what each detector can see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from monitor.cli.options import as_json, config_file, loaded, write_json
+
+if TYPE_CHECKING:
+    from detectors.sketch.queries import Queries
+    from monitor.config.settings import Settings
+    from monitor.runtime.checks import Checked
+
+_MARKS: Final = {"good": "ok", "doubtful": "hm", "bad": "!!"}
+_SAMPLE: Final = 20_000  # records of a sample that are looked at
+_ENOUGH: Final = 0.5  # of the records have to tell a part, or it is called missing
+
+
+@click.command()
+@config_file
+@click.option("--offline", is_flag=True, help="Connect to nothing.")
+@click.option(
+    "--sample",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="A log to look into: what its records carry, and which detectors are blind on them.",
+)
+@as_json
+@click.pass_context
+def command(context: click.Context, config: Path | None, offline: bool, sample: Path | None, json: bool) -> None:
+    """Check settings, keys, connections, and what each detector can see.
+
+    Exit code 0: all is well, or doubtful only; 2: something has to be mended.
+
+    Example: probewatch check --config probewatch.toml --sample monday.ndjson
+    """
+    from dataclasses import asdict
+
+    from monitor.runtime.checks import check
+
+    settings = loaded(config).settings
+    bad = False
+    for one in check(settings, connect=not offline):
+        bad = bad or one.verdict == "bad"
+        if json:
+            write_json(asdict(one))
+        else:
+            _write(one)
+    if not json:
+        _write_kinds()
+    if sample is not None:
+        _write_sight(settings, sample, json=json)
+    context.exit(2 if bad else 0)
+
+
+def _write(one: Checked) -> None:
+    click.echo(f"{_MARKS[one.verdict]}  {one.name}: {one.text}")
+    if one.verdict != "good":
+        click.echo(f"    where: {one.where}\n    mend:  {one.mend}")
+
+
+def _write_kinds() -> None:
+    """Which kinds of input each detector can see."""
+    from detectors.sketch.queries import KINDS
+    from monitor.runtime.engines import detector_classes
+
+    click.echo(f"\n{'detector':14}" + "".join(f"{name:8}" for name in KINDS.values()))
+    for detector in detector_classes().values():
+        cells = "".join(f"{'sees' if kind in detector.kinds else 'blind':8}" for kind in KINDS)
+        click.echo(f"{detector.name:14}{cells}")
+
+
+def _write_sight(settings: Settings, sample: Path, *, json: bool) -> None:
+    """What the records of a sample carry, by model."""
+    from monitor.runtime.engines import detector_classes
+    from monitor.runtime.sight import PARTS, blind, kind_name, look
+
+    detectors = detector_classes().values()
+    for sight in look(_sampled(settings, sample)):
+        missing = [part for part in PARTS if sight.share(part) < _ENOUGH]
+        if json:
+            shares = {part: round(sight.share(part), 4) for part in PARTS}
+            row = {"model": sight.model, "kind": kind_name(sight.kind), "queries": sight.queries, "told": shares}
+            write_json(row | {"blind": blind(detectors, sight.kind)})
+            continue
+        model = "".join(char if char.isprintable() else "?" for char in sight.model)
+        click.echo(f"\nmodel {model}, {kind_name(sight.kind)} inputs, {sight.queries:,} queries")
+        click.echo(f"    blind: {', '.join(blind(detectors, sight.kind)) or 'none'}")
+        for part in missing:
+            click.echo(f"    {part} in {sight.share(part):.0%} of them: {PARTS[part]} cannot be seen")
+
+
+def _sampled(settings: Settings, sample: Path) -> Iterator[Queries]:
+    from monitor.record.decode import Decoder
+    from monitor.runtime.keys import keys_or_open
+    from monitor.runtime.replay import Tally, batches
+
+    decoder, read = Decoder(keys_or_open(settings.keys)), 0
+    for batch in batches([sample], Tally()):
+        yield decoder.decode(batch).queries
+        read += len(batch)
+        if read >= _SAMPLE:
+            return

@@ -1,0 +1,87 @@
+"""`probewatch detectors`: which there are, and what each looks for."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from monitor.cli.options import as_json, write_json
+from monitor.config.trouble import Trouble
+
+if TYPE_CHECKING:
+    from detectors.contract import Detector
+
+
+@click.group()
+def command() -> None:
+    """List the detectors, or explain one.
+
+    Example: probewatch detectors explain extraction
+    """
+
+
+@command.command("list")
+@as_json
+def list_command(json: bool) -> None:
+    """Every registered detector, ours and those of other packages: family, kinds of input, tests.
+
+    Example: probewatch detectors list
+    """
+    from monitor.runtime.engines import detector_classes
+
+    for detector in detector_classes().values():
+        about = _about(detector)
+        if json:
+            write_json(about)
+        else:
+            click.echo(f"{about['name']:12} {about['family']:22} {', '.join(about['kinds'])}")
+            click.echo(f"{'':12} {', '.join(about['tests'])}")
+
+
+@command.command()
+@click.argument("name")
+@as_json
+def explain(name: str, json: bool) -> None:
+    """What a detector looks for, what looks like it and is honest, its tests, and the features that it reads.
+
+    Example: probewatch detectors explain evasion
+    """
+    import difflib
+
+    from monitor.runtime.engines import detector_classes
+
+    known = detector_classes()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        mend = f"did you mean {near[0]}?" if near else f"there is {', '.join(known)}"
+        raise Trouble(what=f"no detector is called {name}", where="probewatch detectors explain", mend=mend)
+    about = _about(known[name])
+    if json:
+        write_json(about)
+        return
+    click.echo(f"{click.style(name, bold=True)}\n\n{about['explanation']}\n")
+    for row in ("family", "atlas", "owasp", "nist", "kinds", "tests", "reads"):
+        value = about[row]
+        click.echo(f"{row:8} {value if isinstance(value, str) else ', '.join(value) or '-'}")
+
+
+def _about(detector: type[Detector]) -> dict[str, Any]:
+    """What the detector declares, and the ids of its family."""
+    from detectors.sketch.queries import KINDS
+    from detectors.taxonomy import family
+
+    named = family(detector.family)
+    module = inspect.getmodule(detector)
+    return {
+        "name": detector.name,
+        "family": detector.family,
+        "atlas": [technique.id for technique in named.techniques],
+        "owasp": list(named.owasp),
+        "nist": list(named.nist),
+        "kinds": [KINDS[kind] for kind in sorted(detector.kinds)],
+        "tests": list(detector.tests),
+        "reads": sorted(detector.reads),
+        "explanation": inspect.cleandoc((module.__doc__ if module else None) or detector.__doc__ or ""),
+    }

@@ -1,0 +1,162 @@
+"""`check`: looks at everything the daemon needs before it is started, and goes on after the first fault."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from monitor.config.settings import Settings
+from monitor.config.sinks import ElasticsearchSettings, FileSettings, SinkSettings, WebhookSettings
+from monitor.config.sources import KafkaSettings
+from monitor.config.trouble import Trouble
+from monitor.runtime.keys import keys_of
+from monitor.runtime.paths import outbox_path, snapshots_path
+
+Verdict = Literal["good", "doubtful", "bad"]
+
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One thing that was looked at. `where` and `mend` are empty where it is good."""
+
+    name: str
+    verdict: Verdict
+    text: str
+    where: str = ""
+    mend: str = ""
+
+
+def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
+    """Everything in turn; what is reached over the network only with `connect`."""
+    yield Checked("settings", "good", f"configuration {settings.config_hash()}")
+    yield _tried("key", lambda: f"epoch {keys_of(settings.keys).epoch}")
+    yield from _folders(settings)
+    yield _tried("detectors", _detectors)
+    yield _tried("source", lambda: _source(settings, connect))
+    for name, sink in settings.sinks.items():
+        yield _tried(f"sink {name}", lambda sink=sink: _sink(sink, connect))  # type: ignore[misc]  # bound at once
+    if not settings.sinks:
+        yield Checked(
+            "sinks", "doubtful", "none: alerts stay in the outbox", "sinks", "write [sinks.NAME] with a `type`"
+        )
+
+
+def _tried(name: str, look: Callable[[], str]) -> Checked:
+    try:
+        return Checked(name, "good", look())
+    except Trouble as trouble:
+        return Checked(name, "bad", trouble.what, trouble.where, trouble.mend)
+
+
+def _folders(settings: Settings) -> Iterator[Checked]:
+    for name, folder in (("outbox", outbox_path(settings).parent), ("snapshots", snapshots_path(settings))):
+        there = next(one for one in (folder, *folder.parents) if one.exists())
+        if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+            yield Checked(name, "good", str(folder))
+        else:
+            mend = "let the user of this process write there, or set runtime.state to another folder"
+            yield Checked(name, "bad", f"{there} cannot be written", str(folder), mend)
+
+
+def _detectors() -> str:
+    from monitor.runtime.engines import detector_classes
+
+    return ", ".join(detector_classes())
+
+
+def _source(settings: Settings, connect: bool) -> str:
+    from monitor.sources.client import check_libraries
+    from monitor.sources.files import FileSource
+
+    if settings.source.kafka is not None:
+        check_libraries()
+        return _kafka(settings.source.kafka) if connect else "Kafka, all codec libraries are here, not connected"
+    if settings.source.files is not None:
+        FileSource(settings.source.files).close()
+        return f"files {', '.join(map(str, settings.source.files.paths))}"
+    raise Trouble(
+        what="no source is set", where="source", mend="write [source.kafka] with brokers and topics, or [source.files]"
+    )
+
+
+def _kafka(settings: KafkaSettings) -> str:
+    from monitor.sources.client import connect
+
+    consumer = connect(settings)
+    try:
+        counts = [
+            f"{topic} ({len(consumer.partitions_for_topic(topic) or ())} partitions)" for topic in settings.topics
+        ]
+    finally:
+        consumer.close(autocommit=False)
+    return f"Kafka, {', '.join(counts)}, all codec libraries are here"
+
+
+def _sink(settings: SinkSettings, connect: bool) -> str:
+    match settings:
+        case ElasticsearchSettings():
+            return _elasticsearch(settings) if connect else "Elasticsearch, not connected"
+        case WebhookSettings():
+            return _webhook(settings, connect)
+        case FileSettings():
+            return f"file {settings.path}"
+        case _:
+            return "standard output"
+
+
+def _elasticsearch(settings: ElasticsearchSettings) -> str:
+    from elastic_transport import TransportError
+    from elasticsearch import ApiError
+
+    from monitor.sinks.client import connect
+    from monitor.sinks.elasticsearch import stream_name
+
+    stream = stream_name(settings.namespace)
+    client = connect(settings)
+    try:
+        there = client.indices.exists(index=stream)
+    except ApiError as problem:
+        if problem.status_code == 403:  # what a key that may only write is told
+            return f"Elasticsearch answers; we may not look whether {stream} is there"
+        raise _no_answer(settings, f"Elasticsearch answered {problem.status_code}") from None
+    except TransportError as problem:
+        raise _no_answer(settings, f"no answer: {type(problem).__name__}") from None
+    finally:
+        client.close()
+    if not there:
+        raise Trouble(
+            what=f"there is no data stream {stream}", where="Elasticsearch", mend="run `probewatch siem install`"
+        )
+    return f"Elasticsearch answers, {stream} is there"
+
+
+def _no_answer(settings: ElasticsearchSettings, what: str) -> Trouble:
+    return Trouble(
+        what=what, where=", ".join(settings.hosts), mend="check hosts, certificates, and the API key or password"
+    )
+
+
+def _webhook(settings: WebhookSettings, connect: bool) -> str:
+    """Reads the secrets; with `connect` opens a connection and sends nothing. The address is a secret and is not told."""
+    parts = urlsplit(settings.url.text())
+    for secret in settings.secrets:
+        secret.read()
+    if not connect:
+        return "webhook, not connected"
+    way = parts if settings.proxy is None else urlsplit(settings.proxy)
+    try:
+        port = way.port or _PORTS[way.scheme]
+        socket.create_connection((way.hostname or "", port), settings.timeout_s).close()
+    except (OSError, KeyError, ValueError) as problem:
+        raise Trouble(
+            what=f"the webhook cannot be reached: {type(problem).__name__}",
+            where=settings.url.place,
+            mend="check the address that is kept there, the proxy and the network",
+        ) from None
+    return "webhook, something listens"
