@@ -58,7 +58,9 @@ class Profiles:
     belong. So a live client's score comes about exactly as those of the clients with which ClientTail compares it,
     which is what makes their p-values hold: neither has taught the mixture that judges it. (The maximum of both
     mixtures would be larger than what the tail knows, their minimum smaller; a client's own mixture forgives it.)
-    It fails on kinds of honest traffic that have not taught: they are as strange as an attack.
+    It fails on kinds of honest traffic that have not taught: they are as strange as an attack. And it fails the other
+    way where attackers teach unseen by any named test: in a trial with 400 clients, of later attackers of the same
+    kind 98 % were found at a promise of 3 %, 93 % with one such teacher, 83 % with four, 28 % with twenty.
     """
 
     squash: Squash

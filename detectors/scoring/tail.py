@@ -38,7 +38,7 @@ class Tail:
     nodes: Floats
 
     @classmethod
-    def fit(cls, statistics: Floats, trim: float = 0.01) -> Tail | None:
+    def fit(cls, statistics: Floats, trim: float = 0.02) -> Tail | None:
         """Fit the tail of one statistic per client, (n,); None where too few clients are known or nothing varies.
 
         Source: peaks over threshold (Siffer et al., Anomaly Detection in Streams with Extreme Value Theory, KDD 2017),

@@ -75,6 +75,8 @@ def test_arithmetic_means_what_it_says() -> None:
     assert (1 + a.sqrt()).evaluate(x)[:2].tolist() == [3.0, 1.0]
     assert (1 / a).log().evaluate(x)[:2].tolist() == [pytest.approx(np.log(0.25)), np.inf]
     assert str(abs(a) / a.log()) == "(abs(a) / log(a))"
+    assert str(2 - a) == "(2 - a)"
+    assert (2 - a).reads == {"a"}
     assert gate(a.sqrt(), honest=0, attack=1).evaluate(x)[2] == LEAST  # undefined is honest
 
 

@@ -90,6 +90,34 @@ def test_two_folds_keep_the_promise_and_one_fold_and_block_products_do_not() -> 
     assert product > 4 * promise
 
 
+def attackers(seed: int, clients: int) -> Day:
+    """Clients of a kind of their own, that no named test sees."""
+    day = Day(seed, clients)
+    day.rows[:, :, 3] += 6.0
+    day.rows[:, :, 5] -= 6.0
+    return day
+
+
+@pytest.mark.parametrize(
+    ("teachers", "found", "named"), [(0, 0.95, 0.05), (1, 0.85, 0.05), (4, 0.7, 0.05), (20, 0, 0.05)]
+)
+def test_how_much_attackers_who_teach_blind_it(teachers: int, found: float, named: float) -> None:
+    """Of 400 teachers so many are attackers who stay below every named test, for as long as the busiest clients. Share
+    of later attackers of their kind, and of honest clients, that are found at a promise of 3 %."""
+    shares = []
+    for seed in range(2):
+        learning, liars = Day(seed, 400), attackers(500 + seed, max(1, teachers))
+        learning.rows[:teachers], learning.live[:teachers] = liars.rows[:teachers], True
+        profiles = learnt(learning)
+        tail = tail_of(learning, learning.surprise(profiles))
+        judged = (attackers(900 + seed, 200), Day(700 + seed, 500))
+        shares.append([share_below(day, day.surprise(profiles), 0.03, tail) for day in judged])
+    later, honest = np.mean(shares, axis=0)
+    print(f"{teachers} of 400 teachers: {later:.2f} of later attackers found, {honest:.3f} of honest clients")
+    assert later > found
+    assert honest < named
+
+
 def test_what_no_profile_knows_is_surprising() -> None:
     day = Day(1, 400)
     profiles = learnt(day)
