@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -30,6 +31,7 @@ LARGEST: Final = np.float32(1e18)  # larger magnitudes count as this one, so tha
 SIDE: Final = 6  # an image is cut into 6 x 6 cells
 CHANNELS: Final = frozenset({1, 3, 4})
 PLANS: Final = 32  # sizes and shapes whose matrices are kept
+LARGE_PLANS: Final = 4  # of the large ones, which take up to 13 MB each
 
 _32: Final = np.uint64(32)
 _56: Final = np.uint64(56)
@@ -68,7 +70,7 @@ def cells(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     >>> cells((2, 2)).tolist(), cells((4,)).tolist(), len(set(cells((28, 28, 1)).tolist()))
     ([0, 1, 6, 7], [0, 1, 2, 3], 36)
     """
-    size = int(np.prod(shape))
+    size = prod(shape)
     while len(shape) > 1 and shape[0] == 1:
         shape = shape[1:]
     channels = shape[-1] if len(shape) > 2 and shape[-1] in CHANNELS else 1
@@ -188,15 +190,19 @@ def _whole(key: Key, values: Floats, starts: Ints, sizes: Ints, exact: NDArray[n
         spread[row] = np.float32(np.sqrt(square / size))
 
 
+def _kept(large: bool) -> int:
+    return LARGE_PLANS if large else PLANS
+
+
 class DenseSketcher:
-    """Sketches dense inputs with one key. Keeps the matrices of the last 32 sizes and shapes, and nothing else."""
+    """Sketches dense inputs with one key. Keeps the matrices of the last sizes and shapes, and nothing else."""
 
     def __init__(self, secret: bytes) -> None:
         self._signs = subkey(secret, "dense projection")
         self._factors = subkey(secret, "dense parts")
         self._exact = subkey(secret, "dense exact")
-        self._plan = lru_cache(PLANS)(self._make_plan)
-        self._cells = lru_cache(PLANS)(cells)
+        self._plans = {large: lru_cache(_kept(large))(self._make_plan) for large in (False, True)}
+        self._cells = {large: lru_cache(_kept(large))(cells) for large in (False, True)}
 
     def sketch(
         self, values: Floats, starts: Ints, shapes: list[tuple[int, ...]]
@@ -215,8 +221,9 @@ class DenseSketcher:
         projection = np.zeros((m, MAX_WIDTH), np.float32)
         segments = np.empty((m, SEGMENTS), np.uint8)
         for shape, members in groups.items():
-            cell = self._cells(shape)
-            plan = self._plan(len(cell))
+            large = prod(shape) > DENSE_MOST
+            cell = self._cells[large](shape)
+            plan = self._plans[large](len(cell))
             rows = np.array(members, np.int64)
             sizes[rows] = len(cell)
             widths[rows] = plan.width

@@ -1,25 +1,23 @@
-"""Turns the queries of a batch into columns: sketches raw inputs, orders probabilities, hashes labels."""
+"""Turns the queries of a batch into columns: sketched inputs, ordered probabilities, hashed labels."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import fields
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.sketch.dense import DenseSketcher
 from detectors.sketch.keyed import joined
-from detectors.sketch.queries import DENSE, LOGPROBS, OPAQUE, ROWS, TEXT, Queries
-from detectors.sketch.rows import RowSketcher
-from detectors.sketch.text import TextSketcher, count_words
-from monitor.record.gathering import Answer, Gathering, Input
+from detectors.sketch.queries import LOGPROBS, Queries
+from detectors.sketch.text import count_words
+from monitor.record.gathering import Answer, Gathering
 from monitor.record.hashes import Hashes
-from monitor.record.merge import merge_dense, merge_rows, merge_text
+from monitor.record.inputs import InputSketcher
 from monitor.record.read_record import Query
-from monitor.record.sketched import Premade
 
-_DIGITS_MOST = 15  # decimals that a float64 holds exactly
+_DIGITS_MOST: Final = 15  # decimals that a float64 holds exactly
 
 
 @njit(cache=True)
@@ -65,9 +63,7 @@ class ColumnMaker:
 
     def __init__(self, secret: bytes, hashes: Hashes) -> None:
         self._hashes = hashes
-        self._dense = DenseSketcher(secret)
-        self._rows = RowSketcher(secret)
-        self._text = TextSketcher(secret)
+        self._inputs = InputSketcher(secret, hashes)
 
     def make(self, queries: list[Query], offsets: list[int], gathering: Gathering) -> Queries:
         """The columns of the queries, in their order; `offsets` is where in the log each one's record lies."""
@@ -77,6 +73,7 @@ class ColumnMaker:
         )
         names = {name: number for number, name in enumerate(dict.fromkeys(models))}
         answered = self._answers(answers, gathering)
+        sketched = self._inputs.sketch(list(inputs), gathering)
         logprobs = np.fromiter((answer.logprobs for answer in answers), np.bool_, len(answers))
         return Queries(
             models=tuple(names),
@@ -94,7 +91,7 @@ class ColumnMaker:
             flags=np.array(flags, np.uint16) | logprobs.astype(np.uint16) * np.uint16(LOGPROBS),
             bias=np.array(bias, np.uint32),
             **answered,
-            **self._inputs(inputs, gathering),
+            **{field.name: getattr(sketched, field.name) for field in fields(sketched)},
         )
 
     def _answers(self, answers: tuple[Answer, ...], gathering: Gathering) -> dict[str, Any]:
@@ -121,52 +118,3 @@ class ColumnMaker:
         if answer.classes == 0:
             return answer.label
         return self._hashes.index(place) if answer.names is None else self._hashes.label(answer.names[place])
-
-    def _inputs(self, inputs: tuple[Input, ...], gathering: Gathering) -> dict[str, Any]:
-        kinds = np.array([one.kind for one in inputs], np.uint8)
-        row = np.full(len(inputs), -1, np.int32)
-        exact = np.zeros(len(inputs), np.uint64)
-        size = np.zeros(len(inputs), np.float32)
-        tables: dict[int, Any] = {}
-        for kind, make in ((OPAQUE, self._opaque), (DENSE, self._vectors), (ROWS, self._cells), (TEXT, self._texts)):
-            at = np.flatnonzero(kinds == kind)
-            tables[kind], exact[at], size[at] = make([inputs[i] for i in at.tolist()], gathering)
-            if kind != OPAQUE:
-                row[at] = np.arange(len(at))
-        return {
-            "kind": kinds,
-            "row": row,
-            "exact": exact,
-            "input_size": size,
-            "dense": tables[DENSE],
-            "rows": tables[ROWS],
-            "text": tables[TEXT],
-        }
-
-    def _opaque(self, inputs: list[Input], gathering: Gathering) -> tuple[None, Any, Any]:
-        return None, [self._digest(one.value) for one in inputs], 0
-
-    def _digest(self, value: Any) -> int:
-        if type(value) is Premade:
-            return int(value.exact)
-        return 0 if value is None else self._hashes.digest(value.decode())
-
-    def _vectors(self, inputs: list[Input], gathering: Gathering) -> tuple[Any, Any, Any]:
-        raw = [one for one in inputs if type(one.value) is not Premade]
-        values, starts = gathering.values(np.array([one.start for one in raw], np.int64))
-        sketches, exact = self._dense.sketch(values, starts, [one.value for one in raw])
-        table, exact = merge_dense([one.value for one in inputs], sketches, exact)
-        return table, exact, table.size
-
-    def _cells(self, inputs: list[Input], gathering: Gathering) -> tuple[Any, Any, Any]:
-        sketches, exact = self._rows.sketch([one.value for one in inputs if type(one.value) is not Premade])
-        table, exact = merge_rows([one.value for one in inputs], sketches, exact)
-        return table, exact, np.diff(table.start)
-
-    def _texts(self, inputs: list[Input], gathering: Gathering) -> tuple[Any, Any, Any]:
-        raw = [one.value for one in inputs if type(one.value) is not Premade]
-        sketches = self._text.sketch([text for text, _ in raw])
-        table, exact = merge_text(
-            [one.value for one in inputs], sketches, self._text.exact([whole for _, whole in raw])
-        )
-        return table, exact, table.words

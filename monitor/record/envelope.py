@@ -53,7 +53,8 @@ def unwrap(document: Any, keys: int, bare_words: bool, headers: Headers | None) 
 def _structured(event: Json, keys: int, bare_words: bool) -> Document:
     data = event.get("data")
     if type(data) is dict:
-        return _completed(data, event, keys - len(event), bare_words)
+        around = {name: value for name, value in event.items() if name != "data"}
+        return _completed(data, event, keys - 1 - key_count(around), bare_words)
     if key_count(event) != keys:
         raise Refused("duplicate-key", "record: the same key twice in one object")
     inner = _inner(event, data)

@@ -11,13 +11,17 @@ _REMEMBERED = 16_384
 class Hashes:
     """64-bit keyed hashes of short names, each sort under its own key; 0 never occurs."""
 
-    __slots__ = ("digest", "index", "label", "version")
+    __slots__ = ("_digest", "index", "label", "version")
 
     def __init__(self, secret: bytes) -> None:
         self.label = _sort(secret, "labels")
         self.version = _sort(secret, "versions")
-        self.digest = _sort(secret, "digests")
         self.index: Memory[int, int] = Memory(lambda number: self.label(str(number)), _REMEMBERED)
+        self._digest = subkey(secret, "digests")
+
+    def digest(self, content: bytes) -> int:
+        """The hash of something of any length; not remembered."""
+        return hash_bytes(self._digest, content)
 
 
 def _sort(secret: bytes, sort: str) -> Memory[str, int]:

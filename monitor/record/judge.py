@@ -9,10 +9,9 @@ from pydantic import BaseModel, ValidationError
 from monitor.record.refusal import Refused
 from monitor.record.wire import Wire, WireRecord
 
-_REASONS: Final = {"missing": "missing-field", "too_long": "too-large"}
+_REASONS: Final = {"missing": "missing-field"}
 _EXPECTED: Final = {
     "missing": "a required field is missing",
-    "too_long": "too many of them",
     "string_type": "a string was expected",
     "int_type": "an integer was expected",
     "float_type": "a number was expected",
@@ -65,8 +64,10 @@ _KNOWN: Final = _fields(WireRecord)
 
 
 def _refusal(problem: ValidationError) -> Refused:
-    """The first error, by names of the schema only: names of columns and of unknown fields belong to the record."""
-    first = problem.errors(include_input=False, include_url=False, include_context=False)[0]
-    where = ".".join(part for part in first["loc"] if isinstance(part, str) and part in _KNOWN) or "record"
-    kind = first["type"]
+    """The deepest error, which is that of the nearest variant, by names of the schema only: names of columns and of
+    unknown fields belong to the record."""
+    errors = problem.errors(include_input=False, include_url=False, include_context=False)
+    deepest = max(errors, key=lambda error: len(error["loc"]))
+    where = ".".join(part for part in deepest["loc"] if isinstance(part, str) and part in _KNOWN) or "record"
+    kind = deepest["type"]
     return Refused(_REASONS.get(kind, "wrong-type"), f"{where}: {_EXPECTED.get(kind, 'another type was expected')}")

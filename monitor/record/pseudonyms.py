@@ -9,7 +9,7 @@ from typing import Final
 from monitor.record.memory import Memory
 
 PSEUDONYM_BYTES: Final = 16
-_REMEMBERED: Final = 65_536  # names of each sort, twice; a flood of new names costs time, not memory
+_REMEMBERED: Final = 32_768  # names of each sort, twice; a flood of new names costs time, not memory
 
 
 class Pseudonyms:
@@ -20,7 +20,7 @@ class Pseudonyms:
 
     >>> names = Pseudonyms(bytes(32), "2026-11")
     >>> text(names.client("key-123")), names.client("key-123") == names.group("key-123")
-    ('q7g6b5o7j4fkicmyf2cnxh5m6u', False)
+    ('327br6ajtwv7haeaetap3c5tla', False)
     """
 
     __slots__ = ("address", "client", "epoch", "group")

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from monitor.record.gathering import Answer, Gathering
 from monitor.record.hashes import Hashes
-from monitor.record.limits import Limits
+from monitor.record.limits import NAME_BYTES, Limits
 from monitor.record.refusal import Refused, Unfamiliar
 
 _LOW: Final = -1e-3  # rounding of whoever writes the log is forgiven
@@ -42,6 +42,8 @@ class AnswerReader:
         seen = self.seen
         answers = []
         for scores in probabilities:
+            if type(scores) is not list:
+                raise Unfamiliar
             self.seen = seen
             answers.append(self._one(given, scores))
         return answers
@@ -74,6 +76,8 @@ class AnswerReader:
         if type(given) is dict:
             self.seen += len(given)
             names, scores = list(given), list(given.values())
+            if names and max(map(len, names)) > NAME_BYTES:
+                raise Refused("name-too-long", "output.probabilities: a name with more than 512 characters")
         if type(scores) is not list:
             raise Unfamiliar
         if scores:
@@ -111,6 +115,8 @@ def _label(label: Any) -> str:
     """The name of a class: a number is the text of that number, so that 3, 3.0 and "3" are one class."""
     kind = type(label)
     if kind is str:
+        if len(label) > NAME_BYTES:
+            raise Refused("name-too-long", "output.label: at most 512 characters were expected")
         return str(label)
     if kind is bool:
         return "true" if label else "false"

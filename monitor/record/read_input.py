@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
 from monitor.record.gathering import Gathering, Input
-from monitor.record.limits import Limits
+from monitor.record.limits import NAME_BYTES, Limits
 from monitor.record.refusal import Refused, Unfamiliar
 from monitor.record.sketched import SKETCH_FIELDS, read_sketch
 from monitor.record.tensors import DATATYPES, Datatype, read_base64, read_list, read_shape
@@ -80,7 +80,7 @@ class InputReader:
         self._check_numbers(data)
         try:
             return self._gathering.add_tensor(read_list(data, datatype, _size(shape)))
-        except (TypeError, ValueError):
+        except TypeError:
             raise Unfamiliar from None
 
     def _columns(self, columns: Any) -> Input:
@@ -90,6 +90,8 @@ class InputReader:
             raise Refused("empty", "input.columns: an input without columns")
         if len(columns) > self._limits.columns:
             raise Refused("too-large", "input.columns: too many columns")
+        if max(map(len, columns)) > NAME_BYTES:
+            raise Refused("name-too-long", "input.columns: a name with more than 512 characters")
         self.seen += len(columns)
         return Input(ROWS, columns)
 

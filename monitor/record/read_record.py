@@ -59,8 +59,10 @@ class RecordReader:
         self._seen = self._inputs.seen = self._answers.seen = 0
         self._inputs.bare_words = self._answers.bare_words = bare_words
         head = self._head(record, log_time)
-        if "inputs" in record:
+        if record.get("inputs") is not None:
             inputs, answers = self._several(record)
+        elif "input" not in record:
+            raise Refused("missing-field", "input: a required field is missing")
         else:
             output = record.get("output")
             self._seen += 1 + (output is not None)
@@ -70,7 +72,7 @@ class RecordReader:
 
     def _several(self, record: Json) -> tuple[list[Input], list[Answer]]:
         inputs, outputs = record["inputs"], record.get("outputs")
-        if "input" in record or "output" in record:
+        if record.get("input") is not None or record.get("output") is not None:
             raise Refused("bad-batch", "inputs: either input and output, or inputs and outputs")
         if type(inputs) is not list or (outputs is not None and type(outputs) is not list):
             raise Unfamiliar
@@ -163,7 +165,8 @@ class RecordReader:
         if type(biases) is not dict or not _NUMBERS.issuperset(map(type, biases.values())):
             raise Unfamiliar
         self._seen += len(biases)
-        return narrow(self._hashes.digest(repr(sorted((token, float(bias)) for token, bias in biases.items()))))
+        ordered = sorted((token, float(bias)) for token, bias in biases.items())
+        return narrow(self._hashes.digest(repr(ordered).encode()))
 
 
 _REQUEST: Final = ("logprobs", "top_k", "temperature", "max_tokens", "logit_bias", "stream")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from binascii import Error as NotBase64
-from binascii import a2b_base64, b2a_base64
-from collections.abc import Mapping
+from binascii import a2b_base64
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.sketch.dense import width_of
-from detectors.sketch.queries import DENSE, KINDS, MINHASHES, OPAQUE, ROWS, SEGMENTS, TEXT, Queries
+from detectors.sketch.queries import DENSE, KINDS, MINHASHES, OPAQUE, ROWS, SEGMENTS
 from monitor.record.limits import Limits
 from monitor.record.refusal import Refused, Unfamiliar
 
@@ -73,7 +72,7 @@ def _parse(kind: int, exact: int, size: int, data: bytes, limits: Limits) -> Pre
         return _checked(Premade(kind, exact, size, fixed, projection), good)
     if kind == ROWS:
         cells = np.frombuffer(data, CELL_TYPE)
-        good = 0 < len(cells) <= limits.columns and len(cells) == size and bool(np.all(cells["code"] < 8))
+        good = 0 < len(cells) <= limits.columns and len(cells) == size and _a_row(cells, exact)
         return _checked(Premade(kind, exact, size, cells, _NO_FLOATS), good)
     fixed = np.frombuffer(data, TEXT_TYPE)
     good = len(fixed) == 1 and bool(0 <= fixed["variety"][0] <= 1)
@@ -86,51 +85,13 @@ def _checked(sketch: Premade, good: bool) -> Premade:
     return sketch
 
 
+def _a_row(cells: NDArray[np.void], exact: int) -> bool:
+    """Whether names ascend, codes have three bits, and the exact hash is that of the values."""
+    ascending = np.all(cells["name"][1:] >= cells["name"][:-1])
+    whole = int(np.bitwise_xor.reduce(cells["value"])) or 1
+    return bool(ascending and np.all(cells["code"] < 8) and whole == exact)
+
+
 def _finite(numbers: NDArray[Any]) -> bool:
     """Whether squared distances of the numbers are finite."""
     return bool(np.all(np.abs(numbers) <= 1e18))
-
-
-def sketch_fields(queries: Queries, at: int, epoch: str) -> Mapping[str, object]:
-    """The sketch of one query as `input.sketch` of a record."""
-    kind, row = int(queries.kind[at]), int(queries.row[at])
-    size, data = _WRITERS[kind](queries, row)
-    return {
-        "v": SKETCH_VERSION,
-        "key": epoch,
-        "kind": KINDS[kind],
-        "exact": f"{int(queries.exact[at]):016x}",
-        "size": size,
-        "data": b2a_base64(data, newline=False).decode(),
-    }
-
-
-def _write_opaque(queries: Queries, row: int) -> tuple[int, bytes]:
-    return 0, b""
-
-
-def _write_dense(queries: Queries, row: int) -> tuple[int, bytes]:
-    dense = queries.dense
-    fixed = np.zeros(1, DENSE_TYPE)
-    fixed["spread"], fixed["segments"] = dense.spread[row], dense.segments[row]
-    projection = dense.projection[row, : dense.width[row]].astype("<f4")
-    return int(dense.size[row]), fixed.tobytes() + projection.tobytes()
-
-
-def _write_rows(queries: Queries, row: int) -> tuple[int, bytes]:
-    part = slice(queries.rows.start[row], queries.rows.start[row + 1])
-    cells = np.zeros(part.stop - part.start, CELL_TYPE)
-    cells["name"], cells["value"] = queries.rows.name[part], queries.rows.value[part]
-    cells["code"] = queries.rows.code[part]
-    return len(cells), cells.tobytes()
-
-
-def _write_text(queries: Queries, row: int) -> tuple[int, bytes]:
-    text = queries.text
-    fixed = np.zeros(1, TEXT_TYPE)
-    fixed["minhash"], fixed["head"], fixed["tail"] = text.minhash[row], text.head[row], text.tail[row]
-    fixed["variety"] = text.variety[row]
-    return int(text.words[row]), fixed.tobytes()
-
-
-_WRITERS: Final = {OPAQUE: _write_opaque, DENSE: _write_dense, ROWS: _write_rows, TEXT: _write_text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from binascii import Error as NotBase64
 from binascii import a2b_base64
 from math import prod
@@ -68,9 +69,9 @@ def read_base64(data: str, datatype: Datatype, size: int) -> NDArray[np.float32]
 
 
 def read_list(data: list[float], datatype: Datatype, size: int) -> NDArray[np.float32]:
-    """The same from a list of numbers, which is known to hold nothing else."""
+    """The same from a list of numbers, whose bare words are known to be none. TypeError for anything else."""
     if len(data) != size:
         raise Refused("bad-tensor", "input.tensor.data: its length does not fit the shape")
     with np.errstate(over="ignore"):
-        values = np.array(data, np.float64).astype(np.float32)
+        values = np.array(array("d", data)).astype(np.float32)
     return values / _BYTE if datatype == "UINT8" else values

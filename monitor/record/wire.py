@@ -6,9 +6,9 @@ The fast path (read_record.py) reads the same record without this; a property te
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from monitor.record.tensors import Datatype
 
@@ -191,10 +191,10 @@ class WireRecord(Wire):
     output: WireOutput | None = None
     """What was answered."""
 
-    inputs: Annotated[list[WireInput | None] | None, Field(max_length=1024)] = None
+    inputs: list[WireInput | None] | None = None
     """What was asked, where one record holds several queries, instead of `input`; at most 1,024."""
 
-    outputs: Annotated[list[WireOutput | None] | None, Field(max_length=1024)] = None
+    outputs: list[WireOutput | None] | None = None
     """The answers to `inputs`, as many, instead of `output`."""
 
     request: WireRequest | None = None
