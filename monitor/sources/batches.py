@@ -139,7 +139,8 @@ class _BatchTaker(Fetcher.PartitionRecords):  # type: ignore[misc]
                 raise UnreadableError("corrupt-batch")
             return self._columns(batch, body, table)
         except UnreadableError as problem:
-            return self._quarantined(self._end_of(batch), problem.reason)
+            end = self._end_of(batch)
+            return self._quarantined(end, problem.reason) if end > self.next_fetch_offset else None
 
     def _is_hidden(self, batch: DefaultRecordBatch) -> bool:
         """Whether these records are markers of transactions, or were written by one that was aborted."""
@@ -192,12 +193,11 @@ class _BatchTaker(Fetcher.PartitionRecords):  # type: ignore[misc]
     def _end_of(self, bad: DefaultRecordBatch | LegacyRecordBatch) -> int:
         """Where reading can go on after a bad batch, whose own header may be wrong: at the batch behind it, or at its
         end if two numbers of its header agree on that, or one offset further, to try again."""
-        least: int = self.next_fetch_offset + 1
         behind = self._records._next_slice
         if behind is not None:
-            return max(least, int(BASE_OFFSET.unpack_from(behind)[0]))
+            return int(BASE_OFFSET.unpack_from(behind)[0])
         agreed = bad.magic >= 2 and bad.records_count == bad.last_offset_delta + 1
-        return max(least, int(bad.next_offset)) if agreed else least
+        return int(bad.next_offset) if agreed else int(self.next_fetch_offset) + 1
 
 
 def _headers(body: bytes, table: Table) -> list[Headers] | None:

@@ -110,12 +110,7 @@ class KafkaSource:
 
     def lag(self) -> Mapping[Partition, int]:
         """Records up to the end of each partition as the last answer of its broker told it, without asking again."""
-        ends = {partition: self._consumer.highwater(_theirs(partition)) for partition in self._ownership.owned}
-        return {
-            partition: max(0, end - self._next[partition])
-            for partition, end in ends.items()
-            if end is not None and partition in self._next
-        }
+        return {partition: lag for partition in self._next if (lag := self._lag_of(_theirs(partition))) is not None}
 
     def progress(self) -> None:
         """None: a topic has no end."""
@@ -139,6 +134,12 @@ class KafkaSource:
         for partition in settled.kept:
             if partition in self._next:
                 self.seek(partition, self._next[partition])
+
+    def _lag_of(self, at: TopicPartition) -> int | None:
+        end = self._consumer.highwater(at)
+        # beyond what was handed over where nothing but markers of transactions follows
+        position = self._consumer.position(at, timeout_ms=0)
+        return None if end is None or position is None else max(0, end - position)
 
     def _start(self, at: TopicPartition) -> int:
         committed: int | None = self._consumer.committed(at)

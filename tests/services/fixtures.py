@@ -19,6 +19,7 @@ from services.launch import Launch, Server, downloads, lacking, launch
 
 RUNNING = {"kafka": "PROBEWATCH_TEST_KAFKA", "search": "PROBEWATCH_TEST_ELASTICSEARCH"}
 FIXTURES = {"kafka": "kafka", "elasticsearch": "search"}
+SHARED_OPTIONS = {"kafka": ("--set", "log.cleaner.backoff.ms=500"), "search": ()}  # compaction within a test
 OFF = "SERVERS=no"
 NEEDED = pytest.StashKey[set[str]]()
 REFUSED = pytest.StashKey[list[str]]()
@@ -75,7 +76,7 @@ class Park:
         self._check(kind)
         for other in sorted(self._config.stash[NEEDED] | {kind}):
             if other not in self._shared and not os.environ.get(RUNNING[other]) and lacking(other) is None:
-                self._shared[other] = self.launch(other)
+                self._shared[other] = self.launch(other, *SHARED_OPTIONS[other])
         return self._shared[kind].ready()
 
     def launch(self, kind: str, *options: str) -> Launch:
@@ -156,7 +157,8 @@ def topic(kafka: Server) -> Callable[..., str]:
 
     def make(partitions: int = 1, **settings: str) -> str:
         name = f"test-{uuid.uuid4().hex[:12]}"
-        configs = {key.replace("_", "."): value for key, value in settings.items()}
+        # recorded traffic is years old, and a broker deletes what is older than a week by its timestamps
+        configs = {"retention.ms": "-1"} | {key.replace("_", "."): value for key, value in settings.items()}
         admin = KafkaAdminClient(bootstrap_servers=kafka.address)
         admin.create_topics({name: {"num_partitions": partitions, "replication_factor": 1, "configs": configs}})
         admin.close()
