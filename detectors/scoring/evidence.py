@@ -66,7 +66,8 @@ def named_evidence(strength: Floats, raised: Floats | float = SPEAKS) -> Floats:
     ([1.0, 1000.0, 15848.9], [1000.0])
     """
     lift = np.maximum(np.asarray(raised) - SPEAKS, 0.0)
-    return np.asarray(10.0 ** (DECADES * (strength - lift)))
+    beyond = np.round(strength - lift, 12)  # a test exactly at its floor has exactly 1,000
+    return np.asarray(10.0 ** (DECADES * beyond))
 
 
 def novelty_evidence(p: Floats) -> Floats:
