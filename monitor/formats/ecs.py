@@ -17,6 +17,8 @@ VERSION: Final = "9.4.0"
 MODULE: Final = "probewatch"
 DATASET: Final = "probewatch.alert"
 
+_LONGEST: Final = 2**63 - 1  # nanoseconds, 292 years: a field of type long takes no more
+
 # what of the native form stands in fields of the schema already, or is not wanted twice
 _ELSEWHERE: Final = frozenset({"risk", "reason", "started", "updated_at", "labels"})
 
@@ -74,7 +76,7 @@ def _event(finding: Finding) -> Json:
         "reason": finding.reason,
         "start": moment(finding.started),
         "end": moment(finding.updated_at),
-        "duration": max(0, finding.updated_at - finding.started) * 1_000,
+        "duration": min(max(0, finding.updated_at - finding.started) * 1_000, _LONGEST),
     }
 
 

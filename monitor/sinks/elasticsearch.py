@@ -1,0 +1,141 @@
+"""Sink that writes alerts into a data stream of Elasticsearch, each exactly once.
+
+The id of an alert is the id of its document and documents are only ever created, so that a second attempt meets the
+first one's document. That holds within one backing index; therefore alerts whose first attempt had no clear answer are
+looked up across the whole stream before they are sent again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from elastic_transport import TransportError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+
+from monitor.alerts.finding import Finding
+from monitor.formats.ecs import render_ecs
+from monitor.sinks.assets import asset
+from monitor.sinks.protocol import DELIVERED, Outcome
+
+_TRY_LATER: Final = frozenset({408, 425, 429, 502, 503, 504})
+_FIELD: Final = re.compile(r"field \[([^\]]+)\]")
+_KIND: Final = re.compile(r"[a-z_]{1,80}")
+_MISSING: Final = "the data stream or its pipeline is missing; `probewatch siem install` makes them"
+
+
+def stream_name(namespace: str) -> str:
+    """The data stream of a namespace."""
+    return f"logs-probewatch.alert-{namespace}"
+
+
+class ElasticsearchSink:
+    """Creates one ECS document for each alert."""
+
+    def __init__(self, name: str, client: Elasticsearch, namespace: str = "default", max_batch: int = 500) -> None:
+        self.name: Final = name
+        self.max_batch: Final = max_batch
+        self._client = client
+        self._namespace = namespace
+        self._stream = stream_name(namespace)
+        self._fields = frozenset(field_names(asset("index-template")["template"]["mappings"]["properties"]))
+
+    def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
+        """Writes the alerts in one bulk request, or in several where the server finds one too large."""
+        try:
+            present = self._present(doubtful) if doubtful else frozenset()
+        except (TransportError, ApiError) as problem:
+            return [_whole(problem)] * len(alerts)
+        fresh = [alert for alert in alerts if alert.id not in present]
+        written = iter(self._bulk(fresh) if fresh else [])
+        return [DELIVERED if alert.id in present else next(written) for alert in alerts]
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _present(self, ids: Collection[str]) -> frozenset[str]:
+        """Which of the ids are in the stream already, in whatever backing index."""
+        try:
+            self._client.indices.refresh(index=self._stream, ignore_unavailable=True)
+            answer = self._client.search(
+                index=self._stream,
+                query={"ids": {"values": sorted(ids)}},
+                size=len(ids),
+                source=False,
+                ignore_unavailable=True,
+                allow_partial_search_results=False,
+            )
+        except ApiError as problem:
+            if problem.status_code == 403:  # the role may only write: the newest backing index still knows its ids
+                return frozenset()
+            raise
+        return frozenset(hit["_id"] for hit in answer["hits"]["hits"])
+
+    def _bulk(self, alerts: Sequence[Finding]) -> list[Outcome]:
+        try:
+            answer = self._client.bulk(
+                operations=[line for alert in alerts for line in self._operation(alert)],
+                index=self._stream,
+                require_data_stream=True,
+            )
+        except ApiError as problem:
+            if problem.status_code == 413 and len(alerts) > 1:
+                half = len(alerts) // 2
+                return self._bulk(alerts[:half]) + self._bulk(alerts[half:])
+            return [_whole(problem)] * len(alerts)
+        except TransportError as problem:
+            return [_whole(problem)] * len(alerts)
+        return [self._item(item["create"]) for item in answer["items"]]
+
+    def _operation(self, alert: Finding) -> tuple[Any, Any]:
+        """Two lines of the request; the client takes bytes as they are, which its types do not say."""
+        return orjson.dumps({"create": {"_id": alert.id}}), orjson.dumps(render_ecs(alert, self._namespace))
+
+    def _item(self, item: Mapping[str, Any]) -> Outcome:
+        """What became of one document. Other than most helpers we do not take 201 at its word: a document that the
+        server has put into its failure store instead of the stream is answered with 201 too."""
+        status = int(item["status"])
+        if item.get("failure_store") == "used":
+            return Outcome("refused", "failure store")
+        if status in {200, 201, 409}:
+            return DELIVERED
+        error = item.get("error", {})
+        text, kind = str(error.get("reason", "")), str(error.get("type", ""))
+        if kind == "index_not_found_exception" or "pipeline with id" in text:
+            return Outcome("hold", _MISSING)
+        reason = self._reason(status, kind, text)
+        if status in {401, 403}:
+            return Outcome("hold", reason)
+        if status in _TRY_LATER or status >= 500:
+            return Outcome("retry", reason, doubtful=status != 429)
+        return Outcome("refused", reason)
+
+    def _reason(self, status: int, kind: str, text: str) -> str:
+        """What the server complains of, without the text of its message, which repeats values."""
+        known = [name for name in _FIELD.findall(text) if name in self._fields]
+        word = kind if _KIND.fullmatch(kind) else "unknown error"
+        return f"status {status}: {word}" + (f" in {known[0]}" if known else "")
+
+
+def field_names(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Every field of a mapping, in the form `event.kind`."""
+    for name, field in properties.items():
+        yield f"{prefix}{name}"
+        yield from field_names(field.get("properties", {}), f"{prefix}{name}.")
+
+
+def _whole(problem: TransportError | ApiError) -> Outcome:
+    """What an answer to the whole request means for each alert in it."""
+    if isinstance(problem, UnsupportedProductError):
+        return Outcome("hold", "this is not Elasticsearch", doubtful=True)
+    if not isinstance(problem, ApiError):  # time-out, broken connection: it may have been written
+        return Outcome("retry", f"no answer: {type(problem).__name__}", doubtful=True)
+    status = problem.status_code
+    if status == 413:
+        return Outcome("refused", "status 413: too large for the server")
+    if status in _TRY_LATER or status >= 500:
+        return Outcome("retry", f"status {status}", doubtful=status != 429)
+    return Outcome("hold", _MISSING if status == 404 else f"status {status}")
