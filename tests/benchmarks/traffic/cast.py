@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from traffic.assistant import Assistant, TextService
 from traffic.clock import times, volume
 from traffic.records import Identity, Played
 from traffic.service import OutOfBudget, Service
@@ -90,10 +91,11 @@ def budget(role: Role, rng: Rng) -> int:
 
 def act(world: World, role: Role, rng: Rng, count: int) -> Service:
     """Let a behaviour run against the service until its budget is spent."""
-    ask = Service(
-        world, rng, count, labels_only=role.labels_suffice and bool(rng.random() < 0.5), dilution=role.dilution,
-        deduplicate=role.deduplicate,
-    )  # fmt: skip
+    if isinstance(world, Assistant):
+        ask = TextService(world, rng, count, dilution=role.dilution)
+    else:
+        bare = role.labels_suffice and bool(rng.random() < 0.5)
+        ask = Service(world, rng, count, labels_only=bare, dilution=role.dilution, deduplicate=role.deduplicate)
     try:
         role.behaviour(ask, rng)
     except OutOfBudget:

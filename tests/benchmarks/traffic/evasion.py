@@ -119,7 +119,7 @@ ATTACKS: dict[str, Attack] = {
             use_importance=False, binary_search_steps=1, initial_const=1.0, abort_early=False, verbose=False,
         )
     ),
-    "pixel": by_library(lambda c: PixelAttack(c, th=2 + c.input_shape[0] ** 2 // 16, es=1, max_iter=8, verbose=False)),
+    "pixel": by_library(lambda c: PixelAttack(c, th=2 + c.input_shape[0] ** 2 // 10, es=1, max_iter=8, verbose=False)),
     "nes": nes,
 }  # fmt: skip
 LABELS_SUFFICE = frozenset({"hop-skip-jump", "boundary", "sign-opt"})

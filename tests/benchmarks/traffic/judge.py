@@ -78,8 +78,12 @@ def membership_auc(asks: Sequence[Service]) -> float:
 
 def verdict(family: str, asks: Sequence[Service]) -> dict[str, float] | None:
     """The figures of one attack kind, None where the queries themselves are the success (replay, volume, access)."""
+    leaks = [worked for ask in asks for worked in ask.notes.get("leaks", [])]
+    if leaks:
+        return {"worked": round(float(np.mean(leaks)), 3)}
     if family == "membership-inference":
-        return {"auc": round(membership_auc(asks), 3)}
+        claims = sum(len(ask.notes.get("claims", [])) for ask in asks)
+        return {"claims": claims, "auc": round(membership_auc(asks), 3)}
     if family == "evasion":
         found = [flips(ask) for ask in asks]
         share, distance = float(np.isfinite(found).mean()), float(np.median(found))

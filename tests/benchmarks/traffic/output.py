@@ -12,11 +12,25 @@ from typing import Any
 import orjson
 import zstandard
 
+from traffic.assistant import Assistant
 from traffic.judge import verdict
-from traffic.records import labels, merge, render_input
+from traffic.records import labels, merge
 from traffic.scene import Game
+from traffic.world import World
 
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "adversarial-robustness-toolbox")
+
+
+def _accuracy(world: World) -> dict[str, dict[str, float]]:
+    """Share of right answers on training records and on natural inputs, by version."""
+    others, classes = world.natural()
+    return {
+        name: {
+            "members": round(float((model(world.members).argmax(axis=1) == world.member_classes).mean()), 4),
+            "others": round(float((model(others).argmax(axis=1) == classes).mean()), 4),
+        }
+        for name, model in world.versions.items()
+    }
 
 
 def manifest(games: Sequence[Game], seed: int, digest: str) -> dict[str, Any]:
@@ -25,14 +39,7 @@ def manifest(games: Sequence[Game], seed: int, digest: str) -> dict[str, Any]:
     figures["packages"] = {name: version(name) for name in LIBRARIES}
     for game in games:
         world = game.world
-        others, classes = world.natural()
-        accuracy = {
-            name: {
-                "members": round(float((model(world.members).argmax(axis=1) == world.member_classes).mean()), 4),
-                "others": round(float((model(others).argmax(axis=1) == classes).mean()), 4),
-            }
-            for name, model in world.versions.items()
-        }
+        accuracy = {} if isinstance(world, Assistant) else _accuracy(world)
         figures["worlds"][world.name] = {
             "accuracy": accuracy,
             "queries": sum(len(p.trace) for p in game.cast),
@@ -42,22 +49,26 @@ def manifest(games: Sequence[Game], seed: int, digest: str) -> dict[str, Any]:
     return figures
 
 
+def _put(stem: Path, suffix: str, content: bytes) -> None:
+    """Write a file whole or not at all: somebody may be reading the one before."""
+    whole, part = stem.with_name(stem.name + suffix), stem.with_name(stem.name + suffix + ".part")
+    part.write_bytes(content)
+    part.replace(whole)
+
+
 def write(games: Sequence[Game], seed: int, stem: Path, level: int = 9) -> dict[str, Any]:
     """Write STEM.ndjson.zst, STEM.labels.json, STEM.manifest.json, STEM.training.ndjson.zst; return the manifest."""
     lines = b"".join(line + b"\n" for line in merge([(g.world, g.cast) for g in games], seed))
     stem.parent.mkdir(parents=True, exist_ok=True)
     pack = zstandard.ZstdCompressor(level=level)
-    stem.with_suffix(".ndjson.zst").write_bytes(pack.compress(lines))
+    _put(stem, ".ndjson.zst", pack.compress(lines))
     table: dict[str, Any] = {}
     for game in games:
         table |= labels(game.cast)
-    stem.with_suffix(".labels.json").write_bytes(orjson.dumps(table, option=orjson.OPT_INDENT_2))
-    training = b"".join(
-        orjson.dumps({"model": g.world.name, "input": render_input(g.world, one)}) + b"\n"
-        for g in games
-        for one in g.world.members
-    )
-    stem.with_suffix(".training.ndjson.zst").write_bytes(pack.compress(training))
+    _put(stem, ".labels.json", orjson.dumps(table, option=orjson.OPT_INDENT_2))
+    known = [(game.world, one) for game in games for one in game.world.members]
+    training = b"".join(orjson.dumps({"model": w.name, **w.record(one, None)}) + b"\n" for w, one in known)
+    _put(stem, ".training.ndjson.zst", pack.compress(training))
     figures = manifest(games, seed, hashlib.sha256(lines).hexdigest())
-    stem.with_suffix(".manifest.json").write_bytes(orjson.dumps(figures, option=orjson.OPT_INDENT_2))
+    _put(stem, ".manifest.json", orjson.dumps(figures, option=orjson.OPT_INDENT_2))
     return figures

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from traffic.models import Inputs
 from traffic.service import Trace
-from traffic.world import World
+
+
+class Served(Protocol):
+    """A world as the log sees it: the model's name, and how a query is written."""
+
+    @property
+    def name(self) -> str: ...
+
+    def record(self, one: Any, answer: Any, labels_only: bool) -> dict[str, Any]:
+        """`input`, and `output` (answer is None: not answered) and `request` where there are any."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -40,31 +48,11 @@ class Played:
     addresses: Sequence[str] = field(default_factory=tuple)
 
 
-def render_input(world: World, one: Inputs) -> dict[str, Any]:
-    """An input as the native record carries it."""
-    if world.side:
-        data = base64.b64encode(one.tobytes()).decode()
-        return {"tensor": {"shape": [world.side, world.side, 1], "datatype": "UINT8", "data": data}}
-    cells = {}
-    for column, value in zip(world.columns, one, strict=True):
-        number = float(value) if column.decimals else int(value)
-        cells[column.name] = column.values[int(value)] if column.values else number
-    return {"columns": cells}
-
-
-def _output(world: World, answer: Inputs, labels_only: bool) -> dict[str, Any]:
-    output: dict[str, Any] = {"label": world.labels[int(answer.argmax())]}
-    if not labels_only:
-        numbers = answer.round(4).tolist()
-        output["probabilities"] = numbers if world.side else dict(zip(world.labels, numbers, strict=True))
-    return output
-
-
 def _when(stamp: float) -> str:
     return datetime.fromtimestamp(round(stamp, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def merge(games: Sequence[tuple[World, Sequence[Played]]], seed: int) -> Iterator[bytes]:
+def merge(games: Sequence[tuple[Served, Sequence[Played]]], seed: int) -> Iterator[bytes]:
     """All queries of all clients of all worlds as lines, ordered by time, with short ids."""
     flat = [
         (stamp, w, p, q)
@@ -79,7 +67,7 @@ def merge(games: Sequence[tuple[World, Sequence[Played]]], seed: int) -> Iterato
         yield _line(world, played, q, float(stamp), f"{number:x}", float(latencies[number]))
 
 
-def _line(world: World, played: Played, q: int, stamp: float, name: str, latency: float) -> bytes:
+def _line(world: Served, played: Played, q: int, stamp: float, name: str, latency: float) -> bytes:
     who, trace = played.identity, played.trace
     record: dict[str, Any] = {
         "id": name,
@@ -91,11 +79,8 @@ def _line(world: World, played: Played, q: int, stamp: float, name: str, latency
             "user_agent": who.agent,
         },
         "model": {"name": played.models[q] if played.models else world.name, "version": trace.versions[q]},
-        "input": render_input(world, trace.inputs[q]),
+        **world.record(trace.inputs[q], trace.answers[q], played.labels_only),
     }
-    answer = trace.answers[q]
-    if answer is not None:
-        record["output"] = _output(world, answer, played.labels_only)
     record["status"] = trace.statuses[q]
     record["latency_ms"] = latency
     return orjson.dumps(record)

