@@ -46,7 +46,7 @@ def render_ecs(finding: Finding, namespace: str = "default") -> Json:
     if finding.client is not None:
         document["user"] = {"hash": finding.client}
     if finding.labels:
-        document["labels"] = dict(finding.labels)
+        document["labels"] = {key.replace("\0", " "): value for key, value in finding.labels.items()}  # NUL is refused
     if of.primary is not None:
         document["threat"] = _threat(of.primary)
     return document

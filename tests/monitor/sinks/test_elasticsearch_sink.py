@@ -1,0 +1,238 @@
+"""The Elasticsearch sink: each alert once on a real server, and every answer that a server can give."""
+
+from __future__ import annotations
+
+import gzip
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+import urllib3
+from elasticsearch import Elasticsearch
+from services.launch import Server
+
+from monitor.alerts.finding import Finding
+from monitor.config.sinks import ElasticsearchSettings
+from monitor.sinks.client import connect
+from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
+from monitor.sinks.protocol import Outcome
+from monitor.sinks.siem import install
+from tests.findings import EXAMPLE, several
+from tests.monitor.sinks.loopback import Answer, Call, Script, loopback
+
+
+def verdicts(outcomes: Sequence[Outcome]) -> list[str]:
+    return [outcome.verdict for outcome in outcomes]
+
+
+@pytest.fixture
+def client(elasticsearch: Server) -> Iterator[Elasticsearch]:
+    made = connect(ElasticsearchSettings(type="elasticsearch", hosts=(elasticsearch.address,), timeout_s=60))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def namespace(client: Elasticsearch) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    install(client, name)
+    yield name
+    client.indices.delete_data_stream(name=stream_name(name))
+
+
+def count(client: Elasticsearch, namespace: str) -> int:
+    client.indices.refresh(index=stream_name(namespace))
+    return int(client.count(index=stream_name(namespace))["count"])
+
+
+@pytest.mark.servers
+def test_an_alert_that_is_there_already_counts_as_delivered(client: Elasticsearch, namespace: str) -> None:
+    sink, alerts = ElasticsearchSink("search", client, namespace), several(4)
+    assert verdicts(sink.send(alerts[:3])) == ["delivered"] * 3
+    assert verdicts(sink.send(alerts[1:])) == ["delivered"] * 3
+    assert count(client, namespace) == 4
+
+
+@pytest.mark.servers
+def test_a_rollover_between_two_attempts_doubles_nothing(client: Elasticsearch, namespace: str) -> None:
+    sink, alerts = ElasticsearchSink("search", client, namespace), several(4)
+    sink.send(alerts[:3])
+    client.indices.rollover(alias=stream_name(namespace))
+    assert verdicts(sink.send(alerts, {alert.id for alert in alerts})) == ["delivered"] * 4
+    assert count(client, namespace) == 4
+
+
+@pytest.mark.servers
+def test_without_the_look_up_a_rollover_would_double(client: Elasticsearch, namespace: str) -> None:
+    sink = ElasticsearchSink("search", client, namespace)
+    sink.send([EXAMPLE])
+    client.indices.rollover(alias=stream_name(namespace))
+    sink.send([EXAMPLE])
+    assert count(client, namespace) == 2
+
+
+@pytest.mark.servers
+def test_an_alert_in_doubt_may_belong_to_a_stream_that_is_not_there_yet(client: Elasticsearch, namespace: str) -> None:
+    client.indices.delete_data_stream(name=stream_name(namespace))
+    sink = ElasticsearchSink("search", client, namespace)
+    assert verdicts(sink.send([EXAMPLE], {EXAMPLE.id})) == ["delivered"]
+
+
+@pytest.mark.servers
+def test_an_answer_that_comes_too_late_doubles_nothing(
+    elasticsearch: Server, client: Elasticsearch, namespace: str
+) -> None:
+    pool, hang = urllib3.PoolManager(), [30.0]
+
+    def script(call: Call) -> Answer:
+        """Passes the request on, and the answer back; the first bulk's answer only when nobody waits any more."""
+        headers = {k: v for k, v in call.headers.items() if k not in {"host", "content-length", "accept-encoding"}}
+        answer = pool.request(call.method, elasticsearch.address + call.path, body=call.body, headers=headers)
+        wait = hang.pop() if "_bulk" in call.path and hang else 0.0
+        kept = {k: v for k, v in answer.headers.items() if k.lower() in {"x-elastic-product", "content-type"}}
+        return Answer(answer.status, answer.data, kept, hang=wait)
+
+    alerts = several(3)
+    with loopback(script) as server:
+        settings = ElasticsearchSettings(type="elasticsearch", hosts=(server.url,), timeout_s=1.0)
+        sink = ElasticsearchSink("search", connect(settings), namespace)
+        first = sink.send(alerts)
+        assert {(one.verdict, one.doubtful, one.reason) for one in first} == {
+            ("retry", True, "no answer: ConnectionTimeout")
+        }
+        client.indices.rollover(alias=stream_name(namespace))
+        slow = ElasticsearchSink("search", connect(settings.model_copy(update={"timeout_s": 60.0})), namespace)
+        assert verdicts(slow.send(alerts, {alert.id for alert in alerts})) == ["delivered"] * 3
+        sink.close()
+        slow.close()
+    assert count(client, namespace) == 3
+
+
+@pytest.mark.servers
+def test_a_stream_without_its_template_holds_alerts_back(client: Elasticsearch) -> None:
+    sink = ElasticsearchSink("search", client)
+    sink._stream = "nowhere-at-all"
+    [outcome] = sink.send([EXAMPLE])
+    assert outcome.verdict == "hold"
+    assert "probewatch siem install" in outcome.reason
+
+
+@pytest.mark.servers
+def test_what_the_mapping_refuses_is_refused_alone_and_its_value_not_repeated(
+    client: Elasticsearch, namespace: str
+) -> None:
+    good, other = several(2)
+    bad = replace(EXAMPLE, queries="secret")  # type: ignore[arg-type]  # what no engine would do
+    outcomes = ElasticsearchSink("search", client, namespace).send([good, bad, other])
+    assert verdicts(outcomes) == ["delivered", "refused", "delivered"]
+    assert outcomes[1].reason == "status 400: document_parsing_exception in probewatch.queries"
+
+
+@pytest.mark.servers
+def test_a_stream_that_may_not_be_written_holds_alerts_back(client: Elasticsearch, namespace: str) -> None:
+    client.indices.put_settings(index=stream_name(namespace), settings={"index.blocks.write": True})
+    [outcome] = ElasticsearchSink("search", client, namespace).send([EXAMPLE])
+    assert (outcome.verdict, outcome.reason) == ("hold", "status 403: cluster_block_exception")
+
+
+@pytest.mark.servers
+def test_a_missing_pipeline_holds_alerts_back(client: Elasticsearch, namespace: str) -> None:
+    client.indices.put_settings(index=stream_name(namespace), settings={"index.default_pipeline": f"no-{namespace}"})
+    [outcome] = ElasticsearchSink("search", client, namespace).send([EXAMPLE])
+    assert outcome.verdict == "hold"
+    assert "probewatch siem install" in outcome.reason
+
+
+HEADERS = {"x-elastic-product": "Elasticsearch", "content-type": "application/vnd.elasticsearch+json;compatible-with=9"}
+
+
+def items(*creates: dict[str, Any]) -> Answer:
+    return Answer(
+        200, orjson.dumps({"errors": True, "took": 1, "items": [{"create": one} for one in creates]}), HEADERS
+    )
+
+
+def whole(status: int) -> Answer:
+    return Answer(status, orjson.dumps({"error": {"type": "x", "reason": "secret"}, "status": status}), HEADERS)
+
+
+def ask(script: Script, alerts: Sequence[Finding]) -> tuple[list[Outcome], list[Call]]:
+    with loopback(script) as server:
+        settings = ElasticsearchSettings(type="elasticsearch", hosts=(server.url,), timeout_s=5)
+        sink = ElasticsearchSink("search", connect(settings))
+        outcomes = sink.send(alerts)
+        sink.close()
+        assert not any(server.url in outcome.reason or "secret" in outcome.reason for outcome in outcomes)
+        return outcomes, server.calls
+
+
+def error(status: int, kind: str = "some_exception", reason: str = "value [secret]") -> dict[str, Any]:
+    return {"status": status, "error": {"type": kind, "reason": reason}}
+
+
+def test_what_each_answer_for_one_alert_means() -> None:
+    answers: list[tuple[dict[str, Any], Outcome]] = [
+        ({"status": 201, "failure_store": "not_applicable_or_unknown"}, Outcome("delivered")),
+        ({"status": 201, "failure_store": "used"}, Outcome("refused", "failure store")),
+        (error(409, "version_conflict_engine_exception"), Outcome("delivered")),
+        (error(400), Outcome("refused", "status 400: some_exception")),
+        (error(400, "Odd Type: secret"), Outcome("refused", "status 400: unknown error")),
+        (error(400, reason="field [secret]"), Outcome("refused", "status 400: some_exception")),
+        (error(400, reason="field [user.hash]"), Outcome("refused", "status 400: some_exception in user.hash")),
+        (error(404), Outcome("refused", "status 404: some_exception")),
+        (error(401), Outcome("hold", "status 401: some_exception")),
+        (error(403), Outcome("hold", "status 403: some_exception")),
+        (error(429), Outcome("retry", "status 429: some_exception")),
+        (error(503), Outcome("retry", "status 503: some_exception", doubtful=True)),
+        (error(500), Outcome("retry", "status 500: some_exception", doubtful=True)),
+    ]
+    outcomes, _ = ask(lambda call: items(*(answer for answer, _ in answers)), several(len(answers)))
+    assert outcomes == [expected for _, expected in answers]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (whole(401), Outcome("hold", "status 401")),
+        (whole(403), Outcome("hold", "status 403")),
+        (whole(400), Outcome("hold", "status 400")),
+        (whole(413), Outcome("refused", "status 413: too large for the server")),
+        (whole(429), Outcome("retry", "status 429")),
+        (whole(503), Outcome("retry", "status 503", doubtful=True)),
+        (Answer(drop=True), Outcome("retry", "no answer: ConnectionError", doubtful=True)),
+        (
+            Answer(200, b"{}", {"content-type": "application/json"}),
+            Outcome("hold", "this is not Elasticsearch", doubtful=True),
+        ),
+        (Answer(200, b"<html>", HEADERS), Outcome("retry", "no answer: SerializationError", doubtful=True)),
+    ],
+)
+def test_what_each_answer_for_the_whole_request_means(answer: Answer, expected: Outcome) -> None:
+    outcomes, calls = ask(lambda call: answer, several(1))
+    assert outcomes == [expected]
+    assert len(calls) == 1, "the client has tried again on its own"
+
+
+def test_a_request_that_is_too_large_is_split_until_it_fits() -> None:
+
+    def script(call: Call) -> Answer:
+        documents = gzip.decompress(call.body).count(b"\n") // 2
+        return whole(413) if documents > 3 else items(*[{"status": 201}] * documents)
+
+    outcomes, calls = ask(script, several(11))
+    assert verdicts(outcomes) == ["delivered"] * 11
+    assert len(calls) > 4
+
+
+def test_while_a_look_up_fails_nothing_is_sent() -> None:
+    def script(call: Call) -> Answer:
+        return whole(503) if "_search" in call.path else items({"status": 201})
+
+    with loopback(script) as server:
+        sink = ElasticsearchSink("search", connect(ElasticsearchSettings(type="elasticsearch", hosts=(server.url,))))
+        assert sink.send([EXAMPLE], {EXAMPLE.id}) == [Outcome("retry", "status 503", doubtful=True)]
+        sink.close()
+        assert not [call for call in server.calls if "_bulk" in call.path]
