@@ -96,6 +96,9 @@ class KafkaSettings(BaseModel):
     inflated_bytes: int = Field(default=134_217_728, ge=1_048_576, le=1_073_741_824)
     """Bytes to which one compressed record batch may grow; a larger one is set aside."""
 
+    connect_seconds: float = Field(default=30.0, ge=1, le=600)
+    """Seconds that brokers have to answer when we start."""
+
     session_seconds: float = Field(default=45.0, ge=6, le=1_800)
     """Seconds without a heartbeat after which the group gives our partitions to others."""
 

@@ -105,6 +105,7 @@ def _options(settings: KafkaSettings) -> dict[str, Any]:
         "session_timeout_ms": session,
         "heartbeat_interval_ms": session // HEARTBEATS,
         "max_poll_interval_ms": int(settings.step_seconds * 1000),
+        "bootstrap_timeout_ms": int(settings.connect_seconds * 1000),
         "metrics_enabled": False,
     }
 

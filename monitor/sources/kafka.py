@@ -52,6 +52,8 @@ class KafkaSource:
             arrivals = self._reader.read(timeout, self._settings.records)
         except kafka.errors.OffsetOutOfRangeError as problem:
             arrivals = [self._start_over(partition, offset) for partition, offset in problem.args[0].items()]
+        except kafka.errors.LogTruncationError as problem:
+            arrivals = [self._go_back(partition, at) for partition, at in problem.divergent_offsets.items()]
         except kafka.errors.RetriableError:
             time.sleep(min(timeout, PAUSE_AFTER_ERROR))
             arrivals = []
@@ -153,7 +155,15 @@ class KafkaSource:
         first = int(self._consumer.beginning_offsets([at])[at])
         self._consumer.seek(at, first)
         reason = "expired" if offset < first else "log-restarted"
-        return Quarantined(Partition(at.topic, at.partition), offset, first, reason)
+        return Quarantined(_ours(at), offset, first, reason)
+
+    def _go_back(self, at: TopicPartition, end: OffsetAndMetadata | None) -> Quarantined:
+        """Go on where the log was cut: brokers lost records that we have seen. Where they do not know, start over."""
+        seen = self._next[_ours(at)]
+        if end is None:
+            return self._start_over(at, seen)
+        self._consumer.seek(at, end.offset)
+        return Quarantined(_ours(at), seen, end.offset, "log-truncated")
 
 
 def _reader(settings: KafkaSettings, consumer: kafka.KafkaConsumer) -> Reader:
@@ -163,6 +173,10 @@ def _reader(settings: KafkaSettings, consumer: kafka.KafkaConsumer) -> Reader:
         log.warning("kafka-python %s was not tested; reading record by record, which is slower", kafka.__version__)
         return SingleRecords(consumer)
     return WholeBatches(consumer, settings.inflated_bytes)
+
+
+def _ours(partition: TopicPartition) -> Partition:
+    return Partition(partition.topic, partition.partition)
 
 
 def _theirs(partition: Partition) -> TopicPartition:

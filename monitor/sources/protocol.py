@@ -32,7 +32,8 @@ class Assignment:
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """A stretch of a partition that could not be read, from `first_offset` up to and not including `next_offset`,
-    where reading goes on. `reason` is a stable code for counting (`bad-checksum`); it holds nothing of the records."""
+    where reading goes on; that lies before `first_offset` where the log itself went back (`log-restarted`,
+    `log-truncated`). `reason` is a stable code for counting; it holds nothing of the records."""
 
     partition: Partition
     first_offset: int

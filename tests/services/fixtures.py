@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from kafka import KafkaAdminClient
 from services.launch import Launch, Server, downloads, lacking, launch
 
 RUNNING = {"kafka": "PROBEWATCH_TEST_KAFKA", "search": "PROBEWATCH_TEST_ELASTICSEARCH"}
@@ -156,6 +155,8 @@ def topic(kafka: Server) -> Callable[..., str]:
     """Makes topics with names of their own: topic(partitions=4, cleanup_policy="compact")."""
 
     def make(partitions: int = 1, **settings: str) -> str:
+        from kafka import KafkaAdminClient  # noqa: PLC0415 - a second and a half, for runs that need no server
+
         name = f"test-{uuid.uuid4().hex[:12]}"
         # recorded traffic is years old, and a broker deletes what is older than a week by its timestamps
         configs = {"retention.ms": "-1"} | {key.replace("_", "."): value for key, value in settings.items()}
