@@ -27,7 +27,7 @@ MEND: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...
     (kafka.errors.FencedInstanceIdError, "give every process of the group an `instance` of its own"),
     (
         (kafka.errors.KafkaTimeoutError, kafka.errors.KafkaConnectionError),
-        "check the addresses, the network, and whether the brokers expect encryption or a login",
+        "check the addresses, the network, the encryption, and the login with its password",
     ),
     (kafka.errors.KafkaConfigurationError, "check the settings of the source"),
     (kafka.errors.BrokerResponseError, "see the brokers' logs"),

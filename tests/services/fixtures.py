@@ -72,7 +72,7 @@ class Park:
         running = os.environ.get(RUNNING[kind])
         if running:
             return Server(running)
-        self._check(kind)
+        self.check(kind)
         for other in sorted(self._config.stash[NEEDED] | {kind}):
             if other not in self._shared and not os.environ.get(RUNNING[other]) and lacking(other) is None:
                 self._shared[other] = self.launch(other, *SHARED_OPTIONS[other])
@@ -80,7 +80,7 @@ class Park:
 
     def launch(self, kind: str, *options: str) -> Launch:
         """Begin to start one more server, in a folder of its own."""
-        self._check(kind)
+        self.check(kind)
         size = downloads(kind)
         if size is not None:
             self._say(f"\ndownloading the {kind} server, once: {size}")
@@ -91,7 +91,8 @@ class Park:
         for starting in self._shared.values():
             starting.stop()
 
-    def _check(self, kind: str) -> None:
+    def check(self, kind: str) -> None:
+        """Refuse the test where servers are switched off, or this machine lacks what this one needs."""
         if os.environ.get("SERVERS") == "no":
             refuse(self._config, OFF)
         missing = lacking(kind)
@@ -155,7 +156,7 @@ def topic(kafka: Server) -> Callable[..., str]:
     """Makes topics with names of their own: topic(partitions=4, cleanup_policy="compact")."""
 
     def make(partitions: int = 1, **settings: str) -> str:
-        from kafka import KafkaAdminClient  # noqa: PLC0415 - a second and a half, for runs that need no server
+        from kafka import KafkaAdminClient
 
         name = f"test-{uuid.uuid4().hex[:12]}"
         # recorded traffic is years old, and a broker deletes what is older than a week by its timestamps
