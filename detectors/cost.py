@@ -3,6 +3,8 @@
 A client sends many times what it used to send, or inputs and outputs many times as long (ATLAS AML.T0034). The trace is
 growth against the client's own past, in volume and in size.
 
+Sources: Shumailov et al., Sponge Examples (EuroS&P 2021) for inputs that cost most; ATLAS for the rest.
+
 Honest look-alikes: load tests and launches grow in volume alone and at known times; batch jobs are large but have
 always been. Fails in the first hours of a client, which has no past to be held against.
 """
@@ -23,8 +25,6 @@ class Cost(NamedTests):
     family = "cost"
     kinds = frozenset({OPAQUE, DENSE, ROWS, TEXT})
     expressions: ClassVar = {
-        "burst": all_of(
-            gate("rate_growth", honest=3.0, attack=5.0),
-            any_of(gate("size_growth", honest=0.7, attack=1.4), gate("output_growth", honest=0.7, attack=1.4)),
-        ),
+        "burst": all_of(gate("rate_growth", honest=5.5, attack=7.5), gate("rate", honest=4.6, attack=5.8)),
+        "length": any_of(gate("size_growth", honest=1.2, attack=2.0), gate("output_growth", honest=1.2, attack=2.0)),
     }

@@ -18,78 +18,84 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, any_of, feature, gate
+from detectors.scoring.gates import all_of, any_of, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, ROWS
 
-NATURAL = gate("error_p10", honest=-3.0, attack=-1.8)  # not a generator's picture
-NOT_STRAIGHT = gate("straight", honest=0.4, attack=0.1)  # video and panning move straight on
-
-HUGGING = all_of(
-    gate("base_margin", honest=0.15, attack=0.35),
-    gate("flip_low_margin", honest=0.05, attack=0.15),
-    gate("near_step", honest=0.20, attack=0.10),
-    gate("near", honest=0.15, attack=0.40),
-    gate("far", honest=0.02, attack=0.05),
-    NATURAL,
+NOT_STRAIGHT = gate("straight", honest=-0.05, attack=-0.18)  # video and panning move straight on
+FLIPS = where_known(
+    "low_margin",
+    gate("flip_low_margin", honest=0.12, attack=0.25),
+    otherwise=gate("flip", honest=0.25, attack=0.40),
 )
 
 
 class Evasion(NamedTests):
-    """Chains that hug a decision boundary or fall in confidence."""
+    """Chains that hug a decision boundary, fall in confidence, or crowd around one hidden base."""
 
     name = "evasion"
     family = "evasion"
     kinds = frozenset({DENSE, ROWS})
     expressions: ClassVar = {
         "boundary": all_of(
-            HUGGING,
-            any_of(
-                gate("step_autocorrelation", honest=0.93, attack=0.80),
-                gate("big_clusters", honest=6, attack=4),
-            ),
+            FLIPS,
+            gate("near_step_spread", honest=0.55, attack=0.95),  # bisection: steps shrink by orders of magnitude
+            gate("near_step", honest=0.14, attack=0.07),
+            gate("near", honest=0.40, attack=0.60),
+            gate("label_entropy", honest=1.7, attack=1.4),
         ),
         "fall": all_of(
-            gate("fall", honest=0.5, attack=0.9),
-            gate("record_lows", honest=0.0, attack=1.0),
-            gate("near", honest=0.5, attack=0.9),
-            gate("near_step", honest=0.5, attack=0.3),
+            gate("fall", honest=0.30, attack=0.50),
+            gate("record_lows", honest=-0.5, attack=0.5),
+            gate("near", honest=0.5, attack=0.8),
             NOT_STRAIGHT,
-            gate("cluster_size", honest=20, attack=32),
-            gate("base_margin", honest=0.3, attack=0.6),
-            NATURAL,
-            gate("error_autocorrelation", honest=1.2, attack=0.9),
-            any_of(gate("error_gain", honest=-0.08, attack=0.06), gate("error_p50", honest=1.0, attack=2.0)),
+            gate("largest_cluster", honest=0.25, attack=0.40),
+            gate("repeat", honest=0.7, attack=0.5),
+            gate("label_entropy", honest=1.7, attack=1.4),
+        ),
+        "walk": all_of(
+            gate("near", honest=0.80, attack=0.92),
+            gate("largest_cluster", honest=0.6, attack=0.8),
+            gate("far", honest=0.12, attack=0.20),
+            gate("near_step", honest=0.08, attack=0.14),
+            gate("far_spread", honest=0.24, attack=0.16),
+            gate("changed", honest=0.08, attack=0.14),  # an occluding patch is smaller
+            NOT_STRAIGHT,
+            gate("label_entropy", honest=1.3, attack=1.0),
         ),
         "sparse": all_of(
-            gate("changed", honest=0.25, attack=0.15),
-            gate("cluster_size", honest=58, attack=72),
-            gate("largest_cluster", honest=0.6, attack=0.8),
-            gate("near", honest=0.1, attack=0.3),
-            gate("near_step", honest=0.30, attack=0.15),
-            gate("star", honest=0.7, attack=0.3),
-            gate(abs(feature("base_error")), honest=2.0, attack=1.4),
-            gate("label_entropy", honest=1.1, attack=0.8),
+            gate("changed", honest=0.20, attack=0.12),
+            gate("run_length", honest=1.2, attack=1.8),
+            gate("star", honest=0.20, attack=0.10),
+            gate("near", honest=0.6, attack=0.8),
+            gate("largest_cluster", honest=0.5, attack=0.7),
+            gate("cluster_size", honest=16, attack=24),
+            NOT_STRAIGHT,
         ),
         "cloud": all_of(
-            gate("error_p10", honest=0.8, attack=1.8),
-            gate("far", honest=0.85, attack=0.75),
-            gate("far_spread", honest=0.14, attack=0.10),
-            gate("top_label", honest=0.35, attack=0.5),
-            gate("clusters", honest=0.3, attack=0.6),
-            any_of(
-                gate(abs(feature("error_trend")), honest=0.3, attack=0.6),
-                gate(abs(feature("confidence_trend")), honest=0.3, attack=0.6),
-            ),
+            gate("far", honest=0.68, attack=0.58),
+            gate("far", honest=0.12, attack=0.20),
+            gate("far_spread", honest=0.14, attack=0.09),
+            gate("label_entropy", honest=1.0, attack=0.7),
+            gate("error_p50", honest=0.6, attack=1.0),
+            gate("repeat", honest=0.5, attack=0.3),
+            gate("fill", honest=25, attack=35),
+            NOT_STRAIGHT,
         ),
         "steps": all_of(
-            gate("one_column_away", honest=0.70, attack=0.85),
-            gate("run_length", honest=1.3, attack=1.8),
-            gate("column_entropy", honest=0.5, attack=0.6),
-            gate("column_entropy", honest=0.93, attack=0.85),
-            gate("low_margin", honest=0.12, attack=0.22),
-            gate("top_label", honest=0.65, attack=0.75),
-            gate("dependence", honest=-0.50, attack=-0.75),
-            any_of(gate("fall", honest=0.05, attack=0.25), gate("flip", honest=0.05, attack=0.10)),
+            gate("one_column_away", honest=0.45, attack=0.58),
+            gate("cluster_size", honest=8, attack=11),
+            gate("largest_cluster", honest=0.14, attack=0.20),
+            gate("star", honest=0.30, attack=0.20),
+            gate("column_entropy", honest=0.6, attack=0.8),
+            gate("dependence", honest=-0.60, attack=-1.10),
+            any_of(gate("fall", honest=0.05, attack=0.20), gate("flip", honest=0.05, attack=0.12)),
+        ),
+        "wander": all_of(
+            gate("one_column_away", honest=0.50, attack=0.62),
+            gate("cluster_size", honest=14, attack=19),
+            gate("largest_cluster", honest=0.36, attack=0.44),
+            gate("star", honest=0.15, attack=0.10),
+            gate("run_length", honest=2.4, attack=2.0),
         ),
     }

@@ -14,12 +14,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, any_of, feature, gate
+from detectors.scoring.gates import all_of, gate
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, ROWS
-
-GROWN = (feature("fill") / 100).sqrt()  # means over few rows vary more
-DISTINCT = all_of(gate("distinct", honest=8, attack=14), gate("near", honest=0.6, attack=0.4))
 
 
 class Extraction(NamedTests):
@@ -30,37 +27,55 @@ class Extraction(NamedTests):
     kinds = frozenset({DENSE, ROWS})
     expressions: ClassVar = {
         "jacobian": all_of(
-            gate("near", honest=0.08, attack=0.20),
-            gate("changed", honest=0.75, attack=0.95),
-            gate("near_step_spread", honest=0.25, attack=0.18),
-            gate("star", honest=0.75, attack=0.90),
-            gate("near_step", honest=0.50, attack=0.42),
-            gate("error_gain", honest=-0.10, attack=0.08),
-            gate("clusters", honest=0.20, attack=0.35),
-            gate("run_length", honest=0.5, attack=0.2),
+            gate("near", honest=0.25, attack=0.45),
+            gate("interleaved", honest=0.88, attack=0.95),
+            gate("run_length", honest=0.06, attack=0.02),
+            gate("changed", honest=0.30, attack=0.50),
+            gate("near_step_spread", honest=0.75, attack=0.50),
+            gate("largest_cluster", honest=0.15, attack=0.11),
+            gate("label_entropy", honest=1.2, attack=1.6),
             gate("repeat", honest=0.2, attack=0.1),
         ),
         "mixup": all_of(
-            gate("far", honest=0.86, attack=0.81),
-            gate("low_margin", honest=0.0, attack=0.02),
-            gate("step_autocorrelation", honest=0.60, attack=0.45),
-            gate("near", honest=0.25, attack=0.10),
-            gate("fill", honest=25, attack=45),
+            gate("far", honest=0.83, attack=0.78),
+            gate("far", honest=0.60, attack=0.66),
+            gate("far_spread", honest=0.11, attack=0.09),
+            gate("near", honest=0.75, attack=0.60),
+            gate("near", honest=0.08, attack=0.16),
+            gate("run_length", honest=0.12, attack=0.06),
+            gate("low_margin", honest=0.12, attack=0.18),
+            gate("label_entropy", honest=1.7, attack=1.95),
+            gate("step_autocorrelation", honest=0.60, attack=0.50),
+            gate("fill", honest=25, attack=40),
         ),
         "noise": all_of(
-            gate("error_iqr", honest=2.6, attack=3.0),
-            gate("far", honest=0.85, attack=0.78),
-            gate("far_spread", honest=0.13, attack=0.09),
-            gate("near", honest=0.4, attack=0.2),
-            any_of(gate("error_p10", honest=-3, attack=-4), gate("error_p10", honest=2, attack=3)),
+            gate("error_p10", honest=0.50, attack=0.85),
+            gate("error_p50", honest=1.1, attack=1.5),
+            gate("far", honest=1.04, attack=1.12),
+            gate("near", honest=0.30, attack=0.15),
+            gate("label_entropy", honest=1.9, attack=1.6),
+            gate("repeat", honest=0.3, attack=0.1),
         ),
         "independent": all_of(
-            gate((feature("dependence") + 0.3) * GROWN, honest=-0.55, attack=-0.90),
-            gate("one_column_away", honest=0.5, attack=0.3),
+            gate("dependence", honest=-0.90, attack=-1.15),
+            gate("one_column_away", honest=0.35, attack=0.20),
             gate("constant_lag_repeat", honest=0.15, attack=0.05),
-            DISTINCT,
+            gate("distinct", honest=24, attack=36),
+            gate("near", honest=0.6, attack=0.4),
         ),
-        "uniform": all_of(gate(feature("atypical") * GROWN, honest=1.0, attack=2.0), DISTINCT),
+        "uniform": all_of(
+            gate("atypical", honest=1.5, attack=2.5),
+            gate("distinct", honest=8, attack=14),
+            gate("near", honest=0.9, attack=0.7),
+            gate("sweep_top", honest=0.9, attack=0.7),
+        ),
+        "leaves": all_of(
+            gate("one_column_away", honest=0.85, attack=0.92),
+            gate("run_length", honest=1.7, attack=2.1),
+            gate("largest_cluster", honest=0.30, attack=0.42),
+            gate("column_entropy", honest=0.70, attack=0.60),
+            gate("column_entropy", honest=0.30, attack=0.40),
+        ),
         "grid": all_of(
             gate("one_column_away", honest=0.80, attack=0.93),
             gate("column_entropy", honest=0.65, attack=0.80),

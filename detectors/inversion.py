@@ -18,7 +18,11 @@ from detectors.scoring.gates import all_of, any_of, gate
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE
 
-NOT_STRAIGHT = gate("straight", honest=0.4, attack=0.1)
+NOT_STRAIGHT = gate("straight", honest=-0.05, attack=-0.18)
+UNNATURAL = any_of(
+    gate("root_error", honest=1.0, attack=1.4),
+    gate("root_error", honest=-0.8, attack=-1.3),
+)
 
 
 class Inversion(NamedTests):
@@ -29,25 +33,17 @@ class Inversion(NamedTests):
     kinds = frozenset({DENSE})
     expressions: ClassVar = {
         "climb": all_of(
-            gate("near", honest=0.80, attack=0.97),
-            gate("largest_cluster", honest=0.80, attack=0.95),
-            gate("near_step", honest=0.02, attack=0.08),
+            gate("near", honest=0.80, attack=0.92),
+            gate("largest_cluster", honest=0.60, attack=0.80),
+            gate("far", honest=0.10, attack=0.16),
             NOT_STRAIGHT,
-            any_of(gate("error_gain", honest=0.10, attack=0.25), gate("error_p10", honest=0.8, attack=1.6)),
-            any_of(
-                all_of(gate("label_entropy", honest=0.2, attack=0.45), gate("flip", honest=0.02, attack=0.04)),
-                gate("label_gain", honest=0.05, attack=0.15),
-                gate("rise", honest=0.1, attack=0.3),
-            ),
-            gate("far_spread", honest=0.15, attack=0.10),
-            gate("far", honest=0.06, attack=0.14),
-            any_of(gate("base_error", honest=-0.5, attack=-1.0), gate("base_error", honest=0.8, attack=1.6)),
-            gate("fall", honest=3.0, attack=1.6),
+            UNNATURAL,
+            any_of(gate("rise", honest=0.25, attack=0.50), gate("record_highs", honest=1.0, attack=2.5)),
+            gate("flip_low_margin", honest=0.30, attack=0.18),
         ),
         "generator": all_of(
-            gate("error_p50", honest=-1.8, attack=-2.8),
-            gate("error_iqr", honest=3.4, attack=2.7),
-            gate("far", honest=0.06, attack=0.13),
+            gate("error_p50", honest=-1.6, attack=-2.4),
+            gate("error_p90", honest=-0.3, attack=-1.2),
             gate("repeat", honest=0.30, attack=0.15),
             NOT_STRAIGHT,
         ),

@@ -13,16 +13,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, gate
+from detectors.scoring.gates import all_of, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, ROWS
 
 PERIOD = all_of(
-    gate("step_autocorrelation", honest=0.65, attack=0.80),
-    gate("step_period", honest=7.4, attack=8.0),
-    gate("step_period", honest=41, attack=36),
+    gate("step_autocorrelation", honest=0.65, attack=0.78),
     gate("repeat", honest=0.30, attack=0.15),
-    gate("interleaved", honest=0.25, attack=0.10),
+    gate("straight", honest=0.0, attack=-0.1),
 )
 
 
@@ -35,32 +33,29 @@ class Membership(NamedTests):
     expressions: ClassVar = {
         "clusters": all_of(
             PERIOD,
-            gate("big_clusters", honest=1.5, attack=3),
-            gate("changed", honest=0.1, attack=0.2),
-            gate("star", honest=0.95, attack=0.85),
-            gate("star", honest=0.15, attack=0.35),
-            gate("straight", honest=0.4, attack=0.1),
-        ),
-        "radius": all_of(
-            PERIOD,
-            gate("error_autocorrelation", honest=0.70, attack=0.85),
-            gate("error_p50", honest=0.6, attack=1.4),
-            gate("changed", honest=0.4, attack=0.8),
+            gate("changed", honest=0.15, attack=0.28),
+            gate("star", honest=0.10, attack=0.18),
+            gate("clusters", honest=0.22, attack=0.32),
+            gate("near", honest=0.12, attack=0.22),
+            gate("label_entropy", honest=0.6, attack=0.9),
+            gate("error_autocorrelation", honest=0.95, attack=0.85),
         ),
         "boundary": all_of(
-            PERIOD,
-            gate("base_margin", honest=0.15, attack=0.35),
-            gate("flip_low_margin", honest=0.05, attack=0.15),
-            gate("near_step", honest=0.20, attack=0.10),
-            gate("near", honest=0.15, attack=0.40),
-            gate("big_clusters", honest=3.5, attack=6),
-            gate("collinear", honest=0.2, attack=0.4),
+            where_known(
+                "low_margin",
+                gate("flip_low_margin", honest=0.12, attack=0.25),
+                otherwise=gate("flip", honest=0.20, attack=0.35),
+            ),
+            gate("near_step", honest=0.14, attack=0.07),
+            gate("big_clusters", honest=1.5, attack=2.5),
+            gate("largest_cluster", honest=0.65, attack=0.50),
+            gate("step_autocorrelation", honest=0.55, attack=0.70),
+            gate("near", honest=0.6, attack=0.75),
         ),
         "jitter": all_of(
-            gate("jitter", honest=0.3, attack=0.6),
-            gate("near", honest=0.5, attack=0.7),
-            gate("run_variation", honest=0.6, attack=0.3),
-            gate("run_length", honest=1.6, attack=2.0),
+            gate("jitter", honest=0.30, attack=0.50),
+            gate("near", honest=0.45, attack=0.60),
+            gate("clusters", honest=0.50, attack=0.40),
             gate("repeat", honest=0.3, attack=0.2),
         ),
     }

@@ -21,12 +21,13 @@ NAMES: Final = (
     "low_margin",  # share with a margin under 0.3
     "flip",  # share of linked queries with another label than their neighbour
     "flip_low_margin",  # the same, with a margin under 0.3
-    "base_margin",  # margin of the base of the largest cluster
+    "root_margin",  # margin of the base of the largest cluster, which may have left the window
+    "root_error",  # its error against the model's manifold
     "fall",  # minus the rank trend of the base label's log-margin along the largest cluster, grown with its size
     "rise",  # the rank trend of the cluster's last label's log-margin, likewise
     "record_lows",  # new minima of the base label's log-margin beyond those that chance gives, standardised
     "record_highs",  # new maxima of the last label's confidence, likewise
-    "label_gain",  # growth of the last label's probability along the cluster
+    "label_gain",  # growth of the last label's log-margin along the cluster
     "confidence",  # mean probability of the answer
     "confidence_trend",  # its rank trend over the window
     "label_entropy",  # entropy of the answers' labels, in nats
@@ -60,7 +61,7 @@ def log_margin(entry: Any, label: int) -> float:
 
 @njit(cache=True)
 def records(values: Floats, sign: float) -> float:
-    """New extremes in a row of values, less what exchangeable ones would give (ln m), over its deviation (Renyi 1962)."""
+    """New extremes in a row of values, less what exchangeable ones give (ln m), over its deviation (Renyi 1962)."""
     m = len(values)
     if m < 3:
         return 0.0
@@ -73,26 +74,26 @@ def records(values: Floats, sign: float) -> float:
 
 @njit(cache=True)
 def chain(window: Any, base: int, out: Floats) -> None:
-    """Fill base_margin .. label_gain along the cluster of that base."""
+    """Fill root_margin .. label_gain along the cluster of that base."""
     n = len(window)
-    start, last = -1, -1
+    last = -1
     for i in range(n):
         if window[i].base == base and not window[i].flags & REPEAT:
-            start = i if start < 0 else start
             last = i
+    target = window[last]
     falling, rising, m = np.empty(n), np.empty(n), 0
     for i in range(n):
         if window[i].base == base and not window[i].flags & REPEAT:
-            falling[m] = log_margin(window[i], window[start].label)
-            rising[m] = log_margin(window[i], window[last].label)
+            falling[m] = log_margin(window[i], target.root_label)
+            rising[m] = log_margin(window[i], target.label)
             m += 1
     grown = np.sqrt(m / FULL)
-    out[3] = window[start].p1 - window[start].p2
-    out[4] = -trend(falling[:m]) * grown
-    out[5] = trend(rising[:m]) * grown
-    out[6] = records(falling[:m], -1.0)
-    out[7] = records(rising[:m], 1.0)
-    out[8] = probability(window[last], window[last].label) - probability(window[start], window[last].label)
+    out[3], out[4] = target.root_margin, target.root_error
+    out[5] = -trend(falling[:m]) * grown
+    out[6] = trend(rising[:m]) * grown
+    out[7] = records(falling[:m], -1.0)
+    out[8] = records(rising[:m], 1.0)
+    out[9] = rising[m - 1] - rising[0]
 
 
 @njit(cache=True)
@@ -107,13 +108,13 @@ def labels(window: Any, out: Floats) -> None:
         seen[at] = window[i].label
         counts[at] += 1
         found = max(found, at + 1)
-    out[11] = entropy(counts[:found])
-    out[12] = counts[:found].max() / n
+    out[12] = entropy(counts[:found])
+    out[13] = counts[:found].max() / n
 
 
 @njit(cache=True)
 def confidence(window: Any, out: Floats) -> None:
-    """Fill `out` in the order of NAMES from a window of entries, oldest first; NaN where no probabilities are disclosed."""
+    """Fill `out` in the order of NAMES from a window of entries, oldest first; NaN where nothing is disclosed."""
     n = len(window)
     low, linked, flips, low_flips, known = 0, 0, 0, 0, 0
     answers = np.empty(n)
@@ -131,11 +132,11 @@ def confidence(window: Any, out: Floats) -> None:
     out[0] = low / known if known else np.nan
     out[1] = flips / max(linked, 1)
     out[2] = low_flips / max(linked, 1) if known else np.nan
-    out[3:9] = np.nan
+    out[3:10] = np.nan
     if known > n // 2:
         base, size = np.empty(n, np.int64), np.empty(n, np.int64)
         found = clusters(window, base, size)
         chain(window, largest(base, size, found)[0], out)
-    out[9] = answers[:known].mean() if known else np.nan
-    out[10] = trend(answers[:known])
+    out[10] = answers[:known].mean() if known else np.nan
+    out[11] = trend(answers[:known])
     labels(window, out)

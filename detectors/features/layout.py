@@ -1,4 +1,4 @@
-"""How a client's state lies in memory: a header and a trail per client, an entry and a sketch per query, in flat arrays.
+"""How a client's state lies in memory: a header and a trail per client, an entry and a sketch per query; flat arrays.
 
 A dense client at its ceiling takes 88 entries x (64 + 101) bytes, a trail of 1 KiB and a header: under 16 KiB. Windows
 of rows and texts are cut so that a client takes 8 KiB at most.
@@ -17,24 +17,24 @@ TRAIL: Final = 256  # queries whose exact hash is remembered, beyond the window
 FIRST_BLOCK: Final = 20  # queries after which detectors are first asked about a client
 BLOCK: Final = 10  # queries between two blocks after that
 
-NONE: Final = np.uint32(0xFFFFFFFF)  # no such query
-
 # bits of an entry's flags
 REPEAT: Final = 1  # the very same input stands in the window
 LINKED: Final = 2  # an earlier input of the window is near
 FLIP: Final = 4  # linked, and the label differs from the neighbour's
 OTHER_VERSION: Final = 8  # a repeat that was first seen under another version of the model
 SAME_LAG: Final = 16  # a repeat as many queries back as the repeat before it
+STAR: Final = 32  # linked, and the neighbour is the base itself
 
-#: One query in a window. `near` and `base` count the client's queries from 0; `mask` has a bit for each segment or
-#: column in which the query differs from its nearest earlier one; `cosine` is in 1/127.
+#: One query in a window. `base` counts the client's queries from 0; `mask` has a bit for each segment or column in
+#: which the query differs from its nearest earlier one; `cosine` is in 1/127. A query inherits `root_*` from the query
+#: to which it is linked: error, margin and label of the base, which may have left the window long ago.
 ENTRY: Final = np.dtype(
     [
         ("time", "i8"),
-        ("exact", "u8"),
         ("mask", "u8"),
-        ("near", "u4"),
         ("base", "u4"),
+        ("root_error", "f4"),
+        ("root_margin", "f4"),
         ("distance", "f4"),
         ("far", "f4"),
         ("step", "f4"),
@@ -43,6 +43,8 @@ ENTRY: Final = np.dtype(
         ("p2", "f4"),
         ("label", "u2"),
         ("second", "u2"),
+        ("root_label", "u2"),
+        ("spare", "u2"),
         ("version", "u1"),
         ("flags", "u1"),
         ("failure", "u1"),
@@ -78,7 +80,9 @@ FAILED: Final = 2  # failure of an entry: 5xx or 429
 
 CEILING: Final = {1: 16 << 10}  # bytes of a dense client; of any other kind:
 OTHER_CEILING: Final = 8 << 10
-FIXED: Final = HEADER.itemsize + 4 * TRAIL + 4 * PAGES + 16 + 16 + 32 + 240  # header, trail, pages, names, classes, tests
+FIXED: Final = (
+    HEADER.itemsize + 4 * TRAIL + 4 * PAGES + 16 + 16 + 32 + 240
+)  # header, trail, pages, names, classes, tests
 
 
 def window_pages(kind: int, sketch: int) -> int:

@@ -24,7 +24,6 @@ NAMES: Final = (
     "error_gain",  # mean of the last quarter less the mean of the first
     "error_trend",  # rank trend
     "error_autocorrelation",
-    "base_error",  # error of the first query of the window
     "smooth",  # share with an error under -2
     "noisy",  # share with an error over 2
 )
@@ -33,9 +32,7 @@ Floats = NDArray[np.float64]
 
 
 @njit(cache=True)
-def residual(
-    x: NDArray[np.float32], mean: Floats, components: NDArray[np.float64], width: int
-) -> tuple[float, float]:
+def residual(x: NDArray[np.float32], mean: Floats, components: NDArray[np.float64], width: int) -> tuple[float, float]:
     """Logarithms of the norm beside the components, and of the norm around the mean."""
     centred = np.empty(width)
     total = 0.0
@@ -53,7 +50,7 @@ def residual(
 
 @njit(cache=True)
 def manifold(window: Any, out: Floats) -> None:
-    """Fill `out` in the order of NAMES from a window of entries, oldest first; NaN until the model's manifold is known."""
+    """Fill `out` in the order of NAMES from a window of entries, oldest first; NaN until it is known."""
     n = len(window)
     errors, m = np.empty(n), 0
     for i in range(n):
@@ -69,6 +66,5 @@ def manifold(window: Any, out: Floats) -> None:
     out[4] = known[-(m // 4) :].mean() - known[: m // 4].mean()
     out[5] = trend(known)
     out[6] = autocorrelation(known, 3, 45)[0]
-    out[7] = known[0]
-    out[8] = (known < -2).mean()
-    out[9] = (known > 2).mean()
+    out[7] = (known < -2).mean()
+    out[8] = (known > 2).mean()

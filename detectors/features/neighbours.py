@@ -64,7 +64,7 @@ def dense_distance(a: NDArray[np.float32], b: Bytes, width: int) -> float:
     for j in range(width):
         d = a[j] - np.float32(np.int8(b[j])) * unit
         total += d * d
-    return np.sqrt(total)
+    return float(np.sqrt(total))
 
 
 @njit(cache=True)

@@ -22,7 +22,7 @@ def quantile(values: Floats, share: float) -> float:
     place = share * (len(ordered) - 1)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+    return float(ordered[low] + (place - low) * (ordered[high] - ordered[low]))
 
 
 @njit(cache=True)
@@ -70,7 +70,7 @@ def trend(values: Floats) -> float:
         square += rank * rank
     if square == 0:
         return 0.0
-    return cross / np.sqrt(square * n * (n * n - 1) / 12)
+    return float(cross / np.sqrt(square * n * (n * n - 1) / 12))
 
 
 @njit(cache=True)

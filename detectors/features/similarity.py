@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.features.layout import LINKED, REPEAT
+from detectors.features.layout import LINKED, REPEAT, STAR
 from detectors.features.numbers import autocorrelation, bits, quantile, spread
 
 NAMES: Final = (
@@ -102,7 +102,7 @@ def links(window: Any, first: int, scale: float, width: int, out: Floats) -> Non
         steps[linked] = np.log(max(entry.distance / scale, TINY))
         changed[linked] = bits(entry.mask) / width
         linked += 1
-        star += entry.near == entry.base
+        star += entry.flags & STAR != 0
         if i:
             elsewhere = window[i - 1].base != entry.base
             interleaved += elsewhere
@@ -145,7 +145,7 @@ def motion(window: Any, apart: float, out: Floats) -> None:
             straight += entry.cosine / 127
             collinear += abs(entry.cosine) > 114
             moved += 1
-        if not np.isnan(entry.far):
+        if not np.isnan(entry.step) and not np.isnan(entry.far):  # rows keep their rarity there
             far[fars] = entry.far
             fars += 1
         if not entry.flags & REPEAT and not np.isnan(entry.distance):

@@ -101,12 +101,11 @@ def sweeps(window: Any, sensitive: Mask, domain: Floats, out: Floats) -> None:
 
 @njit(cache=True)
 def typicality(window: Any, out: Floats) -> None:
-    """Fill dependence and atypical: means over distinct rows (rows keep them in `error` and `far`)."""
+    """Fill dependence and atypical: medians over distinct rows (rows keep them in `error` and `far`)."""
     n = len(window)
     dependence, rare, m = np.empty(n), np.empty(n), 0
     for i in range(n):
         if not window[i].flags & REPEAT and not np.isnan(window[i].error):
             dependence[m], rare[m] = window[i].error, window[i].far
             m += 1
-    out[12] = dependence[:m].mean() if m else np.nan
-    out[13] = quantile(rare[:m], 0.5)
+    out[12], out[13] = quantile(dependence[:m], 0.5), quantile(rare[:m], 0.5)

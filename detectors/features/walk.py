@@ -20,15 +20,15 @@ from detectors.features.layout import (
     FLIP,
     HEADER,
     LINKED,
-    NONE,
     OTHER_VERSION,
     PAGE,
     REPEAT,
     SAME_LAG,
+    STAR,
     TRAIL,
 )
 from detectors.features.manifold import residual
-from detectors.features.neighbours import changes, nearest, signed, unpack_dense
+from detectors.features.neighbours import changes, nearest, unpack_dense
 from detectors.features.numbers import bits
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS
 
@@ -56,6 +56,19 @@ class State(NamedTuple):
     sketches: NDArray[np.uint8]
     free: NDArray[np.int32]
     control: NDArray[np.int64]  # [number of free pages, queries of the model]
+
+
+class Steps(NamedTuple):
+    """n queries to walk, in the order of the log: the slot of each one's client; entries with time, label, second, p1,
+    p2, version and failure filled in (the kernel fills the rest); hashes of the whole inputs (0: not known); packed
+    sketches (n, bytes); input and output sizes (n, 2); offsets in the log."""
+
+    slots: NDArray[np.int32]
+    events: Any
+    exact: NDArray[np.uint64]
+    sketches: NDArray[np.uint8]
+    sizes: NDArray[np.float32]
+    offsets: NDArray[np.int64]
 
 
 class Out(NamedTuple):
@@ -101,24 +114,34 @@ def linked(kind: int, entry: Any, changed: int, baseline: Baseline) -> bool:
 
 @njit(cache=True)
 def relate(
-    kind: int, width: int, entry: Any, packed: NDArray[np.uint8], floats: Any, state: State, slot: int, baseline: Baseline
+    kind: int,
+    width: int,
+    entry: Any,
+    packed: NDArray[np.uint8],
+    floats: Any,
+    state: State,
+    slot: int,
+    baseline: Baseline,
 ) -> None:
     """Fill near, base, distance, far, step, mask, cosine and flags of a query from its client's window."""
     count = state.headers[slot].count
     pages, sketches = state.pages[slot], state.sketches
     window = len(pages) * PAGE
     best, entry.distance, entry.far = nearest(kind, floats[0], packed, width, count, pages, sketches)
-    entry.near, entry.base, entry.mask, entry.flags, entry.cosine = NONE, count, 0, 0, 0
+    entry.base, entry.mask, entry.flags, entry.cosine = count, 0, 0, 0
     entry.step = np.nan
+    entry.root_label, entry.root_margin = entry.label, entry.p1 - entry.p2
     if best < 0:
         return
     ring = best % window
     other = state.entries[pages[ring // PAGE], ring % PAGE]
-    entry.near = best
     entry.mask = changes(kind, packed, sketches[pages[ring // PAGE], ring % PAGE])
     if linked(kind, entry, bits(entry.mask), baseline):
         entry.flags |= LINKED
         entry.base = other.base
+        entry.root_label, entry.root_margin, entry.root_error = other.root_label, other.root_margin, other.root_error
+        if best == other.base:
+            entry.flags |= STAR
         if other.label != entry.label:
             entry.flags |= FLIP
     move(kind, width, entry, floats, state, slot, count)
@@ -146,10 +169,10 @@ def move(kind: int, width: int, entry: Any, floats: Any, state: State, slot: int
 
 
 @njit(cache=True)
-def recall(entry: Any, mark: np.uint32, state: State, slot: int) -> None:
+def recall(entry: Any, known: bool, mark: np.uint32, state: State, slot: int) -> None:
     """Note an exact repeat, its lag and its version, and leave the query's own mark on the trail."""
     header, trail = state.headers[slot], state.trails[slot]
-    earlier = repeated(trail, header.count, mark) if entry.exact else -1
+    earlier = repeated(trail, header.count, mark) if known else -1
     if earlier >= 0:
         lag = header.count - earlier
         entry.flags |= REPEAT
@@ -166,7 +189,6 @@ def recall(entry: Any, mark: np.uint32, state: State, slot: int) -> None:
 @njit(cache=True)
 def judge_dense(entry: Any, floats: Any, width: int, baseline: Baseline) -> None:
     """Fill the error of a dense query against the model's manifold."""
-    entry.error = np.nan
     if len(baseline.mean) == width and width > 0:
         error, size = residual(floats[0], baseline.mean, baseline.components, width)
         offset = baseline.offsets[entry.label] if entry.label < len(baseline.offsets) else 0.0
@@ -176,7 +198,7 @@ def judge_dense(entry: Any, floats: Any, width: int, baseline: Baseline) -> None
 @njit(cache=True)
 def judge_row(entry: Any, packed: NDArray[np.uint8], baseline: Baseline) -> None:
     """Fill dependence (in `error`) and rarity (in `far`) of a row."""
-    entry.error, entry.far = np.nan, np.nan
+    entry.far = np.nan
     columns = len(baseline.singles)
     if columns * 2 != len(packed) or len(baseline.pairs) == 0:
         return
@@ -241,7 +263,7 @@ def gather(state: State, slot: int, window: Any) -> int:
     for query in range(first, count):
         ring = query % room
         window[query - first] = state.entries[pages[ring // PAGE], ring % PAGE]
-    return count - first
+    return int(count - first)
 
 
 @njit(cache=True)
@@ -256,7 +278,7 @@ def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int,
     if kind == DENSE:
         manifold.manifold(window, out[S4:S5])
         if np.isnan(baseline.link):
-            out[S0:S1 - 2] = np.nan
+            out[S0 : S1 - 2] = np.nan
     if kind == ROWS:
         sweeps.sweeps(window, sensitive, baseline.domain, out[S5:])
 
@@ -282,39 +304,33 @@ def teaches(count: int) -> bool:
 def walk(
     kind: int,
     width: int,
-    slots: NDArray[np.int32],
-    events: Any,
-    sketches: NDArray[np.uint8],
-    sizes: NDArray[np.float32],
-    offsets: NDArray[np.int64],
+    steps: Steps,
     state: State,
     baseline: Baseline,
     sensitive: np.uint64,
     out: Out,
 ) -> int:
-    """Walk n queries of one model; returns how many blocks ended.
-
-    `events` (n,) are entries with time, exact, label, second, p1, p2, version and failure filled in; the rest is filled
-    here. `sketches` (n, bytes) are packed; `sizes` (n, 2) are input and output sizes. `out` has room for n blocks.
-    """
+    """Walk n queries of one model; returns how many blocks ended. `out` has room for n blocks."""
     floats = np.zeros((3, MAX_WIDTH), np.float32)
     scratch = np.empty(state.pages.shape[1] * PAGE, ENTRY)
-    columns = sketches.shape[1] // 2 if kind == ROWS else 0
+    columns = steps.sketches.shape[1] // 2 if kind == ROWS else 0
     blocks = 0
-    for i in range(len(slots)):
-        slot, entry, packed = slots[i], events[i], sketches[i]
+    for i in range(len(steps.slots)):
+        slot, entry, packed = steps.slots[i], steps.events[i], steps.sketches[i]
         header = state.headers[slot]
         if kind == DENSE:
             unpack_dense(packed, floats[0])
-        relate(kind, width, entry, packed, floats, state, slot, baseline)
+        entry.error = np.nan
         if kind == DENSE:
             judge_dense(entry, floats, width, baseline)
-        elif kind == ROWS:
+        entry.root_error = entry.error
+        relate(kind, width, entry, packed, floats, state, slot, baseline)
+        if kind == ROWS:
             judge_row(entry, packed, baseline)
-        mark = np.uint32(entry.exact >> np.uint64(32)) & np.uint32(0xFFFFFFFC) | np.uint32(entry.version & 3)
-        recall(entry, mark, state, slot)
+        mark = np.uint32(steps.exact[i] >> np.uint64(32)) & np.uint32(0xFFFFFFFC) | np.uint32(entry.version & 3)
+        recall(entry, steps.exact[i] != 0, mark, state, slot)
         keep(entry, packed, state, slot)
-        account(header, entry, state.classes[slot], sizes[i, 0], sizes[i, 1], offsets[i])
+        account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])
         state.control[1] += 1
         header.touched = state.control[1]
         out.teach[i] = teaches(header.count)

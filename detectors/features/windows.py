@@ -80,7 +80,7 @@ class Windows:
 
     def name(self, slot: int) -> bytes:
         """The pseudonym of the client in a slot."""
-        return self.names[slot].tobytes()
+        return bytes(self.names[slot])
 
     def _enter(self, client: bytes, group: bytes) -> int:
         if len(self._table) >= self.most:

@@ -6,7 +6,7 @@ model's count of queries; nothing moves in between.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ KEPT: Final = 0.95  # share of the samples that stay for the second fit
 RANK: Final = 0.62  # principal components, as a share of the sketch's width
 LINK: Final = 0.6  # of the usual nearest distance
 NEAR: Final = 0.62  # usual nearest distance over that of random inputs, until it has been seen
+ENOUGH_ROWS: Final = 192  # rows before the dependence of columns is known
+MOST_TOLD: Final = 2.0  # nats that one pair of columns may say: a single odd cell is no independence
 CODES: Final = 8
 
 
@@ -35,7 +37,7 @@ def fit(
     """
     if kind == DENSE and len(sketches) >= ENOUGH and width > 0:
         return manifold(width, unpack(sketches), labels, scales(width, sketches, near, baseline))
-    if kind == ROWS and len(sketches) >= ENOUGH:
+    if kind == ROWS and len(sketches) >= ENOUGH_ROWS:
         return columns(sketches, baseline)
     return baseline
 
@@ -106,17 +108,18 @@ def medians(values: Floats, labels: NDArray[np.uint16]) -> Floats:
 
 
 def columns(sketches: NDArray[np.uint8], baseline: Baseline) -> Baseline:
-    """Rows: values per column, rarity of cells, and the pointwise dependence of pairs of columns (Church and Hanks 1990)."""
+    """Rows: values per column, rarity of cells, and the pointwise dependence of pairs of columns (Church and Hanks 1990).
+
+    Centre and spread of both come from rows that the tables have not learnt (two halves): on its own rows every table
+    finds more dependence than on new ones, and new clients would look independent.
+    """
     codes = (sketches[:, 0::2] >> 5).astype(np.int64)
     cells = sketches[:, 0::2].astype(np.int64) << 8 | sketches[:, 1::2]
-    counts = np.stack([np.bincount(codes[:, j], minlength=CODES) for j in range(codes.shape[1])])
-    share = (counts + 0.5) / (counts.sum(axis=1, keepdims=True) + 0.5 * CODES)
-    singles = -np.log(share)
-    paired = range(min(PAIRED, codes.shape[1]))
-    tables = [pair(codes[:, a], codes[:, b], share[a], share[b]) for a in paired for b in paired if a < b]
-    pairs = np.array(tables).reshape(-1, CODES, CODES)
-    together = sum_pairs(codes, pairs)
-    rare = singles[np.arange(codes.shape[1]), codes].sum(axis=1)
+    singles, pairs = tables(codes)
+    halves = codes[0::2], codes[1::2]
+    unseen = [(other, *tables(own)) for own, other in (halves, halves[::-1])]
+    together = np.concatenate([sum_pairs(other, learnt) for other, _, learnt in unseen])
+    rare = np.concatenate([sum_singles(other, learnt) for other, learnt, _ in unseen])
     return baseline._replace(
         pairs=pairs,
         singles=singles,
@@ -126,11 +129,25 @@ def columns(sketches: NDArray[np.uint8], baseline: Baseline) -> Baseline:
     )
 
 
+def tables(codes: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Log-rarities (columns, 8) and log-ratios of pairs (p, 8, 8) of rows' coarse codes (n, columns)."""
+    counts = np.stack([np.bincount(codes[:, j], minlength=CODES) for j in range(codes.shape[1])])
+    share = (counts + 0.5) / (counts.sum(axis=1, keepdims=True) + 0.5 * CODES)
+    paired = range(min(PAIRED, codes.shape[1]))
+    ratios = [pair(codes[:, a], codes[:, b], share[a], share[b]) for a in paired for b in paired if a < b]
+    return -np.log(share), np.array(ratios).reshape(-1, CODES, CODES)
+
+
+def sum_singles(codes: NDArray[np.int64], singles: Floats) -> Floats:
+    """The sum of a row's log-rarities, (n,)."""
+    return np.asarray(singles[np.arange(codes.shape[1]), codes].sum(axis=1))
+
+
 def pair(a: NDArray[np.int64], b: NDArray[np.int64], of_a: Floats, of_b: Floats) -> Floats:
     """Log-ratios of joint over independent shares of two columns' codes, (8, 8), smoothed by half a row."""
     counts = np.bincount(a * CODES + b, minlength=CODES * CODES).reshape(CODES, CODES)
     prior = np.outer(of_a, of_b)
-    return np.log((counts + 8 * prior) / (counts.sum() + 8) / prior)
+    return np.asarray(np.clip(np.log((counts + 8 * prior) / (counts.sum() + 8) / prior), -MOST_TOLD, MOST_TOLD))
 
 
 def sum_pairs(codes: NDArray[np.int64], pairs: Floats) -> Floats:
@@ -156,7 +173,7 @@ def dump(baseline: Baseline) -> dict[str, NDArray[np.float64]]:
 
 def load(arrays: dict[str, NDArray[np.float64]]) -> Baseline:
     """A baseline from what `dump` gave."""
-    whole = {name: arrays[name] for name in Baseline._fields}
+    whole: dict[str, Any] = {name: arrays[name] for name in Baseline._fields}
     return Baseline(**{name: value if value.ndim else float(value) for name, value in whole.items()})
 
 

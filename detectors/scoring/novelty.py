@@ -22,14 +22,30 @@ from detectors.scoring.teaching import fold_of
 from detectors.scoring.vote import Vote
 from detectors.sketch.queries import DENSE, ROWS
 
-COMMON: Final = ("repeat", "constant_lag_repeat", "repeat_other_version", "label_entropy", "top_label", "refused", "failed")
+COMMON: Final = (
+    "repeat",
+    "constant_lag_repeat",
+    "repeat_other_version",
+    "label_entropy",
+    "top_label",
+    "refused",
+    "failed",
+)
 ANSWERS: Final = ("low_margin", "flip", "confidence", "confidence_trend", "rise", "fall")
 CHAINS: Final = (
     "near", "near_step", "star", "clusters", "largest_cluster", "run_length", "interleaved", "changed",
 )  # fmt: skip
 MOTION: Final = ("step_autocorrelation", "straight", "far", "far_spread", "same_mask_next_base")
 ERRORS: Final = ("error_p10", "error_p50", "error_p90", "error_iqr", "error_autocorrelation")
-SWEEPS: Final = ("one_column_away", "sweep", "column_entropy", "columns_moved", "cells_changed", "dependence", "atypical")
+SWEEPS: Final = (
+    "one_column_away",
+    "sweep",
+    "column_entropy",
+    "columns_moved",
+    "cells_changed",
+    "dependence",
+    "atypical",
+)
 LOOKED_AT: Final = {
     DENSE: (*COMMON, *ANSWERS, *CHAINS, *MOTION, *ERRORS),
     ROWS: (*COMMON, *ANSWERS, *CHAINS, *SWEEPS),
@@ -80,7 +96,12 @@ class Strangeness:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that it knows, as arrays."""
-        votes = {f"vote{at}/{name}": part for at, vote in enumerate(self.votes) if vote for name, part in vote.arrays().items()}
+        votes = {
+            f"vote{at}/{name}": part
+            for at, vote in enumerate(self.votes)
+            if vote
+            for name, part in vote.arrays().items()
+        }
         return {"weight": np.array([self.weight]), **nested("profiles", self.profiles.arrays()), **votes}
 
     @classmethod

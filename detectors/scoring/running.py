@@ -13,7 +13,9 @@ from detectors.scoring.evidence import ALONE
 
 
 @njit(cache=True)
-def run(slots: NDArray[np.int32], blocks: NDArray[np.int32], strengths: Floats, last: Any, peak: Any, out: Floats) -> None:
+def run(
+    slots: NDArray[np.int32], blocks: NDArray[np.int32], strengths: Floats, last: Any, peak: Any, out: Floats
+) -> None:
     """Fill `out` (n, tests) with the running strength after each of n blocks, in order; keeps `last` and `peak`.
 
     `blocks` counts each client's blocks from 1: a first block has no neighbour and counts ALONE.

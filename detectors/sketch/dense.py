@@ -9,6 +9,7 @@ below three elements none. Parts are hashed in one sum (multilinear, Lemire & Ka
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
@@ -205,7 +206,7 @@ class DenseSketcher:
         self._cells = {large: lru_cache(_kept(large))(cells) for large in (False, True)}
 
     def sketch(
-        self, values: Floats, starts: Ints, shapes: list[tuple[int, ...]]
+        self, values: Floats, starts: Ints, shapes: Sequence[tuple[int, ...]]
     ) -> tuple[DenseSketches, NDArray[np.uint64]]:
         """Sketches and exact hashes of m inputs: row i has the shape shapes[i] and begins at values[starts[i]].
 

@@ -107,7 +107,9 @@ class PartitionEngine:
         view = self._views.get((model, shape))
         if view is not None:
             return view
-        full = self._shapes[model] >= SHAPES or (model not in self._shapes and len(self._shapes) >= self._settings.models)
+        full = self._shapes[model] >= SHAPES or (
+            model not in self._shapes and len(self._shapes) >= self._settings.models
+        )
         if full:
             return None
         self._shapes[model] += 1
@@ -136,8 +138,12 @@ class PartitionEngine:
             {"model": view.model, "kind": view.shape.kind, "width": view.shape.width, "columns": view.shape.columns}
             for view in self._views.values()
         ]
-        head = {"layout": LAYOUT, "views": views, "tests": [f"{test.detector}/{test.name}" for test in self._bank.tests]}
-        arrays = {
+        head = {
+            "layout": LAYOUT,
+            "views": views,
+            "tests": [f"{test.detector}/{test.name}" for test in self._bank.tests],
+        }
+        arrays: dict[str, NDArray[Any]] = {
             "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
             "numbers": np.array([self._clock, self._queries, self._ignored], np.int64),
             **nested("findings", self._findings.dump()),

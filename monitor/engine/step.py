@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -33,6 +34,7 @@ class Step:
     clients: Sequence[bytes]
     groups: Sequence[bytes]
     events: Any
+    exact: NDArray[np.uint64]
     sketches: NDArray[np.uint8]
     sizes: NDArray[np.float32]
     offsets: NDArray[np.int64]
@@ -48,6 +50,7 @@ class Step:
             self.clients[at],
             self.groups[at],
             self.events[at],
+            self.exact[at],
             self.sketches[at],
             self.sizes[at],
             self.offsets[at],
@@ -106,7 +109,7 @@ def shapes_of_rows(queries: Queries) -> list[Shape]:
     """The shape of each row: its set of columns."""
     start, names, known = queries.rows.start.tolist(), queries.rows.name.tobytes(), {}
     found = []
-    for begin, end in zip(start, start[1:], strict=False):
+    for begin, end in pairwise(start):
         key = names[4 * begin : 4 * end]
         if key not in known:
             known[key] = Shape(ROWS, end - begin, tuple(np.frombuffer(key, np.uint32).tolist()))
@@ -121,6 +124,7 @@ def prepare(queries: Queries, index: NDArray[np.int64], shape: Shape, labels: Na
         clients=[queries.client[i] for i in index],
         groups=[queries.group[i] for i in index],
         events=entries(queries, index, labels, versions),
+        exact=queries.exact[index],
         sketches=pack(queries, queries.row[index], shape),
         sizes=np.stack([queries.input_size[index], queries.output_size[index]], axis=1),
         offsets=queries.offset[index],
@@ -130,7 +134,7 @@ def prepare(queries: Queries, index: NDArray[np.int64], shape: Shape, labels: Na
 def entries(queries: Queries, index: NDArray[np.int64], labels: Names, versions: Names) -> Any:
     """Entries with what the log says; the kernel fills in the rest."""
     events = np.zeros(len(index), ENTRY)
-    for name in ("time", "exact", "p1", "p2"):
+    for name in ("time", "p1", "p2"):
         events[name] = getattr(queries, name)[index]
     both = labels.numbers(np.stack([queries.label[index], queries.second[index]], axis=1).reshape(-1)).reshape(-1, 2)
     events["label"], events["second"] = both[:, 0], both[:, 1]

@@ -91,8 +91,8 @@ class Court:
         evalues = named_evidence(judged.running, judged.floors)
         speaks = (judged.running >= np.maximum(judged.floors, SPEAKS)) & (evalues >= self.required)
         novel = judged.novelty < self.rare
-        for row in np.flatnonzero(speaks.any(axis=1) | novel):
-            named = [self._named(judged, row, test, evalues) for test in np.flatnonzero(speaks[row])]
+        for row in np.flatnonzero(speaks.any(axis=1) | novel).tolist():
+            named = [self._named(judged, row, test, evalues) for test in np.flatnonzero(speaks[row]).tolist()]
             strange = [self._novel(judged, row)] if novel[row] else []
             pieces = sorted(named + strange, key=lambda piece: (PRECEDENCE.index(piece.family), -piece.evalue))
             yield verdict(model, judged, row, tuple(pieces))
@@ -112,7 +112,7 @@ class Court:
         near = judged.norms.nearest(judged.features[row], keys_of([judged.clients[row]])[0])
         departures = near[1] if near else []
         shown = [
-            Contribution(name, number(judged.features[row, FEATURES.index(name)]), number(usual), number(min(abs(z) / 6, 1)))
+            Contribution(name, number(judged.blocks.features[name][row]), number(usual), number(min(abs(z) / 6, 1)))
             for name, z, usual in departures
         ]
         strength = float(np.clip(-np.log10(max(p, 1e-12)) / 6, 0, 1))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Floats
 from detectors.features import baseline as baselines
-from detectors.features.walk import FEATURES, Out, room, walk
+from detectors.features.walk import FEATURES, Out, Steps, room, walk
 from detectors.features.windows import Windows
 from detectors.scoring import baselines as fitting
 from detectors.scoring.novelty import Norms, inside, nested, scheduled
@@ -93,10 +93,8 @@ class View:
     def _walk(self, step: Step) -> Judged:
         slots = self.windows.slots(step.clients, step.groups)
         shape, state, out = self.shape, self.windows.state, self._room
-        ended = walk(
-            shape.kind, shape.width, slots, step.events, step.sketches, step.sizes, step.offsets, state, self.baseline,
-            self._sensitive, out,
-        )  # fmt: skip
+        steps = Steps(slots, step.events, step.exact, step.sketches, step.sizes, step.offsets)
+        ended = walk(shape.kind, shape.width, steps, state, self.baseline, self._sensitive, out)
         self._sample(step, out.teach[: len(step)])
         return self._judge(step, slots, ended)
 
@@ -108,7 +106,7 @@ class View:
         blocks = Blocks(self.shape.kind, columns, heads["count"].copy())
         running = np.zeros((ended, len(self._bank)))
         run(slots[at], heads["blocks"], self._bank.score(blocks), self.windows.last, self.windows.peak, running)
-        clients = [step.clients[i] for i in at]
+        clients = [step.clients[i] for i in at.tolist()]
         keys = keys_of(clients)
         counts = heads["blocks"].astype(np.int64)
         novelty = self.norms.p_values(features, keys, counts)
@@ -117,7 +115,7 @@ class View:
         return Judged(
             index=step.index[at],
             clients=clients,
-            groups=[step.groups[i] for i in at],
+            groups=[step.groups[i] for i in at.tolist()],
             heads=heads,
             classes=out.classes[:ended].copy(),
             classes_known=len(self.labels),
@@ -132,7 +130,8 @@ class View:
     def _sample(self, step: Step, teach: NDArray[np.bool_]) -> None:
         at = np.flatnonzero(teach)
         if len(at):
-            self._samples.add(step.sketches[at], keys_of([step.clients[i] for i in at]), step.events["label"][at])
+            keys = keys_of([step.clients[i] for i in at.tolist()])
+            self._samples.add(step.sketches[at], keys, step.events["label"][at])
 
     def _refit(self) -> None:
         """Learn from trusted clients, and publish what was learnt until the next refit."""
