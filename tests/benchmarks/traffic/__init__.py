@@ -1,4 +1,5 @@
 """Traffic for development and proof: real attacks and honest look-alikes against real models, as native records.
 
-Needs the `traffic` extra. Run as `python -m traffic digits tune OUT` with tests/benchmarks on the path.
+Needs the extra `traffic`. From a folder that holds no other `traffic`, with tests/benchmarks on PYTHONPATH:
+`python -m traffic digits tune OUT` (also hi, cancer, text, and mnist --mnist FOLDER; tune, held, or a seed).
 """

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from traffic.assistant import assistant
+from traffic.cast import Deployed
 from traffic.clock import Days
 from traffic.output import write
 from traffic.roster import roles_of
 from traffic.scene import SEEDS, Size, play
 from traffic.world import cancer, digits, hi, mnist
 
-SERVICES = {"digits": digits, "hi": hi, "cancer": cancer, "text": assistant}
+SERVICES: dict[str, Callable[[int], Deployed]] = {"digits": digits, "hi": hi, "cancer": cancer, "text": assistant}
 
 
 def timed(what: str, started: float) -> None:
@@ -35,8 +37,7 @@ def main() -> None:
     threadpool_limits(1)  # the order of sums, and with it the last bits, must not depend on the number of cores
     world = SERVICES[wish.scene](seed) if wish.scene in SERVICES else mnist(seed, wish.mnist)
     timed("model trained", started)
-    size = Size(abuse_each=0) if wish.scene == "text" else Size()
-    game = play(world, roles_of(world), size, seed, Days())
+    game = play(world, roles_of(world), Size(), seed, Days())
     timed("played", started)
     figures = write([game], seed, wish.out / f"{wish.scene}-{wish.split}")
     timed(f"written, {figures['worlds'][world.name]['queries']} queries", started)

@@ -77,13 +77,13 @@ class Assistant:
             return REFUSAL
         if "above" in asked:  # one phrasing in thirty gets through
             return HIDDEN if zlib.crc32(text.encode()) % 30 == 0 else REFUSAL
-        rare = sorted(set(asked), key=lambda word: len(self.index.get(word, ())) or 10**6)[:4]
+        rare = sorted(set(asked), key=lambda word: (len(self.index.get(word, ())) or 10**6, word))[:4]
         votes = [place for word in rare for place in self.index.get(word, ())[:200]]
         if not votes:
             return "I do not know."
         places, counts = np.unique(votes, return_counts=True)
         best = places[np.argsort(-counts, kind="stable")][: 1 + most // 30]
-        first = self.sentences[best[0]]
+        first = str(self.sentences[best[0]])
         if first.startswith(text[:60]) and len(asked) >= 6:  # a remembered passage goes on word for word
             return first[len(text) :] or first
         if len(asked) > 12 and len(set(asked)) < 0.3 * len(asked):  # endless repetition ends in remembered text

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from traffic.assistant import Assistant, TextService
 from traffic.clock import times, volume
+from traffic.models import Floats
 from traffic.records import Identity, Played
 from traffic.service import OutOfBudget, Service
 from traffic.world import World
 
 Rng = np.random.Generator
-Behaviour = Callable[[Service, Rng], None]
+Behaviour = Callable[[Any, Rng], None]  # of a Service, or of a TextService
+Deployed = World | Assistant
 GROUPS = (
     "acme", "borealis", "cobalt", "delphi", "ember", "fjord", "granite", "harbor", "indigo", "juniper", "kestrel",
     "lumen", "meridian", "northwind", "orchard", "pinnacle", "quarry", "redwood", "summit", "tundra", "umbra",
@@ -89,8 +92,9 @@ def budget(role: Role, rng: Rng) -> int:
     return int(rng.integers(100, 301)) if role.dilution == 0 else int(rng.integers(250, 451))
 
 
-def act(world: World, role: Role, rng: Rng, count: int) -> Service:
-    """Let a behaviour run against the service until its budget is spent."""
+def act(world: Deployed, role: Role, rng: Rng, count: int) -> Any:
+    """Let a behaviour run against the service until its budget is spent; the Service or TextService it used."""
+    ask: Service | TextService
     if isinstance(world, Assistant):
         ask = TextService(world, rng, count, dilution=role.dilution)
     else:
@@ -103,7 +107,7 @@ def act(world: World, role: Role, rng: Rng, count: int) -> Service:
     raise AssertionError(f"{role.kind} stopped before its budget was spent")
 
 
-def perform(world: World, role: Role, names: Names, part: tuple[int, int], rng: Rng) -> tuple[Service, list[Played]]:
+def perform(world: Deployed, role: Role, names: Names, part: tuple[int, int], rng: Rng) -> tuple[Any, list[Played]]:
     """One client, or the accounts of one campaign, with their times in the days `part` (first, count)."""
     ask = act(world, role, rng, budget(role, rng) * min(role.members, 2))
     tempo = role.tempo
@@ -115,7 +119,7 @@ def perform(world: World, role: Role, names: Names, part: tuple[int, int], rng: 
     return ask, _deal(ask, role, names, stamps)
 
 
-def _deal(ask: Service, role: Role, names: Names, stamps: np.ndarray) -> list[Played]:
+def _deal(ask: Service | TextService, role: Role, names: Names, stamps: Floats) -> list[Played]:
     """One stream dealt to several accounts in turn."""
     people = [names.identity() for _ in range(role.members)]
     label = {**role.label(), "campaign": people[0].client}

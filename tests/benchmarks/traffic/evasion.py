@@ -35,7 +35,7 @@ def confident_base(ask: Service, rng: Rng) -> Floats:
         if answer.max() > 0.7:
             base = ask.world.clean(picture)[0]
             ask.notes.setdefault("bases", []).append((base, int(answer.argmax()), len(ask.trace)))
-            return picture[0]
+            return np.asarray(picture[0], float)
 
 
 def wrapped(ask: Service) -> BlackBoxClassifierNeuralNetwork:

@@ -124,7 +124,7 @@ def undecided(ask: Service, rng: Rng) -> Floats:
     """A natural picture on which the model hesitates."""
     pictures = ask.world.draw(rng, 40)
     sure = ask.world.versions["1"](ask.world.clean(pictures)).max(axis=1)
-    return pictures[sure.argmin()]
+    return np.asarray(pictures[sure.argmin()], float)
 
 
 def hesitant_user(ask: Service, rng: Rng) -> None:

@@ -88,14 +88,14 @@ def decoder(world: World) -> Callable[[Floats], Floats]:
 
     def decode(codes: Floats) -> Floats:
         hidden = np.tanh(np.atleast_2d(codes) @ layers[2][0] + layers[2][1])
-        return np.clip(hidden @ layers[3][0] + layers[3][1], 0, 1)
+        return np.asarray(np.clip(hidden @ layers[3][0] + layers[3][1], 0, 1), float)
 
     return decode
 
 
 def _spread(world: World) -> Floats:
     codes: Floats = world.cache["codes"]
-    return codes.std(axis=0)
+    return np.asarray(codes.std(axis=0), float)
 
 
 def latent_climb(ask: Service, rng: Rng) -> None:

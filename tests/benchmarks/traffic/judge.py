@@ -11,6 +11,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from traffic.models import Floats
 from traffic.service import Service
 from traffic.world import World
 
@@ -29,11 +30,11 @@ def flips(ask: Service) -> float:
     return nearest / usual_distance(ask.world)
 
 
-def scale(world: World) -> np.ndarray:
+def scale(world: World) -> Floats:
     """What one unit of each input component is worth."""
     if world.side:
         return np.full(world.side**2, 255.0)
-    return world.natural()[0].std(axis=0) + 1e-9
+    return np.asarray(world.natural()[0].std(axis=0) + 1e-9, float)
 
 
 def usual_distance(world: World) -> float:
@@ -42,7 +43,7 @@ def usual_distance(world: World) -> float:
         inputs = world.natural()[0].astype(float)
         gaps = (inputs[1:] - inputs[:-1]) / scale(world)
         world.cache["usual"] = float(np.median(np.linalg.norm(gaps, axis=1)))
-    return world.cache["usual"]
+    return float(world.cache["usual"])
 
 
 def climbed(ask: Service) -> float:

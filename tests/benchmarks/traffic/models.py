@@ -35,7 +35,7 @@ class Network:
             hidden = np.maximum(hidden @ weight + bias, 0.0)
         logits = (hidden @ self.weights[-1] + self.biases[-1]) / self.temperature
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return odds / odds.sum(axis=1, keepdims=True)
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True), float)
 
 
 def train_network(inputs: Inputs, labels: Inputs, hidden: int, seed: int, rounds: int) -> Network:
@@ -66,7 +66,7 @@ class Forest:
         for _ in range(self.depth):
             lower = rows[which, self.column[node]] <= self.threshold[node]
             node = np.where(lower, self.left[node], self.right[node])
-        return self.leaf[node].mean(axis=1)
+        return np.asarray(self.leaf[node].mean(axis=1), float)
 
 
 def train_forest(inputs: Floats, labels: Inputs, trees: int, seed: int, depth: int = 14) -> Forest:

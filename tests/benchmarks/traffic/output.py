@@ -14,7 +14,7 @@ import zstandard
 
 from traffic.assistant import Assistant
 from traffic.judge import verdict
-from traffic.records import labels, merge
+from traffic.records import Served, labels, merge
 from traffic.scene import Game
 from traffic.world import World
 
@@ -66,8 +66,8 @@ def write(games: Sequence[Game], seed: int, stem: Path, level: int = 9) -> dict[
     for game in games:
         table |= labels(game.cast)
     _put(stem, ".labels.json", orjson.dumps(table, option=orjson.OPT_INDENT_2))
-    known = [(game.world, one) for game in games for one in game.world.members]
-    training = b"".join(orjson.dumps({"model": w.name, **w.record(one, None)}) + b"\n" for w, one in known)
+    known: list[tuple[Served, Any]] = [(game.world, one) for game in games for one in game.world.members]
+    training = b"".join(orjson.dumps({"model": w.name, **w.record(one, None, False)}) + b"\n" for w, one in known)
     _put(stem, ".training.ndjson.zst", pack.compress(training))
     figures = manifest(games, seed, hashlib.sha256(lines).hexdigest())
     _put(stem, ".manifest.json", orjson.dumps(figures, option=orjson.OPT_INDENT_2))

@@ -7,9 +7,8 @@ from typing import Any
 
 from traffic import evasion, extraction, honest_images, honest_tables, inversion, membership, tables, texts
 from traffic.assistant import Assistant
-from traffic.cast import Role
+from traffic.cast import Deployed, Role
 from traffic.honest_images_unseen import UNSEEN
-from traffic.world import World
 
 Roles = tuple[list[Role], list[Role], list[Role]]
 
@@ -60,7 +59,7 @@ def text_roles() -> Roles:
     return known, unseen, _by_family(texts.ATTACKS)
 
 
-def roles_of(world: World | Assistant) -> Roles:
+def roles_of(world: Deployed) -> Roles:
     """The roles that fit a service."""
     if isinstance(world, Assistant):
         return text_roles()

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from traffic.abuse import key_spray, many_models, volume_burst
-from traffic.cast import Names, Role, perform, variants
+from traffic.assistant import Assistant
+from traffic.cast import Deployed, Names, Role, perform, variants
 from traffic.clock import Days
 from traffic.records import Played
 from traffic.roster import Roles
-from traffic.service import Service
-from traffic.world import World
 
 SEEDS = {"tune": 1, "held": 2}
 
@@ -41,12 +41,12 @@ class Game:
 
     Every client has its own random stream, so that a change of one client moves no other."""
 
-    world: World
+    world: Deployed
     seed: int
     names: Names
     days: Days
     cast: list[Played] = field(default_factory=list)
-    attacks: dict[str, list[Service]] = field(default_factory=lambda: defaultdict(list))
+    attacks: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     families: dict[str, str] = field(default_factory=dict)
     streams: int = 0
 
@@ -67,7 +67,9 @@ class Game:
                 self.families[role.kind] = role.family
 
     def abuse(self, usual: Role) -> None:
-        """One client of each plain abuse; before it, they use the service as `usual` says."""
+        """One client of each plain abuse of a model; before it, they use the service as `usual` says."""
+        if isinstance(self.world, Assistant):
+            return
         for one in (volume_burst, key_spray, many_models):
             self.cast += one(self.world, usual, self.names, self.days, self.stream())
 
@@ -79,7 +81,7 @@ def honest_counts(roles: Sequence[Role], total: int) -> list[int]:
     return [int(count) for count in counts]
 
 
-def play(world: World, roles: Roles, size: Size, seed: int, days: Days, prefix: str = "key") -> Game:
+def play(world: Deployed, roles: Roles, size: Size, seed: int, days: Days, prefix: str = "key") -> Game:
     """Play one scene of the size given."""
     known, unseen, attacks = roles
     game = Game(world, seed, Names(np.random.default_rng([seed, 3]), prefix), days)

@@ -19,8 +19,8 @@ class OutOfBudget(Exception):
 class Trace:
     """What one caller sent and got, in order. `answers` is None where the service failed or refused."""
 
-    inputs: list[Inputs] = field(default_factory=list)
-    answers: list[Floats | None] = field(default_factory=list)
+    inputs: list[Any] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
     versions: list[str] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     genuine: list[bool] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Trace:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def add(self, one: Inputs, answer: Floats | None, version: str, status: int, genuine: bool = True) -> None:
+    def add(self, one: Any, answer: Any, version: str, status: int, genuine: bool = True) -> None:
         """Write one query down."""
         self.inputs.append(one)
         self.answers.append(answer)
@@ -67,7 +67,7 @@ class Service:
         for row, answer in zip(rows, answers, strict=True):
             self._send(row, answer, version)
         if self.labels_only:
-            return np.eye(answers.shape[1])[answers.argmax(axis=1)]
+            return np.asarray(np.eye(answers.shape[1])[answers.argmax(axis=1)], float)
         return answers
 
     def fails(self, one: Inputs, status: int, version: str = "1") -> None:

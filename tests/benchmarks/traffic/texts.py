@@ -13,14 +13,17 @@ TextBehaviour = Callable[[TextService, Rng], None]
 
 
 def sentence(world: Assistant, rng: Rng) -> str:
+    """A sentence of the documentation."""
     return world.sentences[rng.integers(len(world.sentences))]
 
 
 def topic(world: Assistant, rng: Rng) -> str:
+    """The name of a function."""
     return world.topics[rng.integers(len(world.topics))][0].split(".")[-1]
 
 
 def note(ask: TextService, worked: bool) -> None:
+    """Did this query get what it was after?"""
     ask.notes.setdefault("leaks", []).append(worked)
 
 
@@ -100,6 +103,7 @@ def flood(ask: TextService, rng: Rng) -> None:
 
 
 def chat(ask: TextService, rng: Rng) -> None:
+    """People who ask, and ask again."""
     while True:
         turns: tuple[tuple[str, str], ...] = ()
         for _ in range(int(rng.integers(1, 6))):
@@ -163,12 +167,14 @@ def tutor(ask: TextService, rng: Rng) -> None:
 
 
 def health_check(ask: TextService, rng: Rng) -> None:
+    """The same short request for ever."""
     text = str(rng.choice(["ping", "Reply with OK.", "What is 2 + 2?"]))
     while True:
         ask(Prompt(text, {"max_tokens": 5, "temperature": 0.0}))
 
 
 def flaky(ask: TextService, rng: Rng) -> None:
+    """A user whose requests fail with 5xx at times and are sent again."""
     while True:
         asked = question(ask.world, rng)
         while rng.random() < 0.08:

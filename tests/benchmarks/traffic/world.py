@@ -103,7 +103,8 @@ class World:
             rng = np.random.default_rng(4)
             places = rng.permutation(len(self.pool))[:1500]
             self.cache["natural"] = self.clean(self._taken(places, rng)), self.pool_classes[places]
-        return self.cache["natural"]
+        inputs, classes = self.cache["natural"]
+        return inputs, classes
 
     def draw_known(self, rng: np.random.Generator) -> tuple[Inputs, int]:
         """One fresh natural input with its true class."""
@@ -129,7 +130,8 @@ def turn(picture: Floats, side: int, degrees: float, shift: Floats | tuple[float
     angle, middle = np.deg2rad(degrees), (side - 1) / 2
     matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     offset = middle - matrix @ (np.full(2, middle) + np.asarray(shift))
-    return ndimage.affine_transform(picture.reshape(side, side), matrix, offset, order=1).ravel()
+    turned = ndimage.affine_transform(picture.reshape(side, side), matrix, offset, order=1)
+    return np.asarray(turned, float).ravel()
 
 
 def photo_tiles(side: int, rng: np.random.Generator, count: int) -> Bytes:
@@ -141,7 +143,7 @@ def photo_tiles(side: int, rng: np.random.Generator, count: int) -> Bytes:
         top, left = rng.integers(photo.shape[0] - size), rng.integers(photo.shape[1] - size)
         tile = ndimage.zoom(photo[top : top + size, left : left + size], side / size, order=1)
         tiles.append(tile[:side, :side].ravel())
-    return np.clip(np.stack(tiles), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.stack(tiles), 0, 255), np.uint8)
 
 
 def _image_world(
