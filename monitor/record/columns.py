@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -12,10 +13,9 @@ from numpy.typing import NDArray
 from detectors.sketch.keyed import joined
 from detectors.sketch.queries import LOGPROBS, Queries
 from detectors.sketch.text import count_words
-from monitor.record.gathering import Answer, Gathering
+from monitor.record.gathering import Answer, Gathering, Query
 from monitor.record.hashes import Hashes
 from monitor.record.inputs import InputSketcher
-from monitor.record.read_record import Query
 
 _DIGITS_MOST: Final = 15  # decimals that a float64 holds exactly
 
@@ -67,14 +67,13 @@ class ColumnMaker:
 
     def make(self, queries: list[Query], offsets: list[int], gathering: Gathering) -> Queries:
         """The columns of the queries, in their order; `offsets` is where in the log each one's record lies."""
-        heads, parts, inputs, answers = zip(*queries, strict=True) if queries else ((), (), (), ())
+        heads, parts, inputs, answers = zip(*queries, strict=True) if queries else [()] * 4
         time, client, group, address, models, version, status, latency, tokens, flags, bias = (
             zip(*heads, strict=True) if heads else [()] * 11
         )
         names = {name: number for number, name in enumerate(dict.fromkeys(models))}
-        answered = self._answers(answers, gathering)
-        sketched = self._inputs.sketch(list(inputs), gathering)
-        logprobs = np.fromiter((answer.logprobs for answer in answers), np.bool_, len(answers))
+        answered, logprobs = self._answers(answers, gathering)
+        sketched = self._inputs.sketch(inputs, gathering)
         return Queries(
             models=tuple(names),
             offset=np.array(offsets, np.int64),
@@ -88,33 +87,33 @@ class ColumnMaker:
             status=np.array(status, np.int16),
             latency_ms=np.array(latency, np.float32),
             max_tokens=np.array(tokens, np.float32),
-            flags=np.array(flags, np.uint16) | logprobs.astype(np.uint16) * np.uint16(LOGPROBS),
+            flags=np.array(flags, np.uint16) | logprobs,
             bias=np.array(bias, np.uint32),
             **answered,
             **{field.name: getattr(sketched, field.name) for field in fields(sketched)},
         )
 
-    def _answers(self, answers: tuple[Answer, ...], gathering: Gathering) -> dict[str, Any]:
-        scores = np.frombuffer(gathering.scores, np.float64) if gathering.scores else np.zeros(0)
-        starts = np.array([answer.start for answer in answers], np.int64)
-        stops = np.array([answer.stop for answer in answers], np.int64)
-        values, places, digits = _two_largest(scores, starts, stops)
+    def _answers(self, answers: Sequence[Answer], gathering: Gathering) -> tuple[dict[str, Any], NDArray[np.uint16]]:
+        """The columns of the answers, and a flag for log-probabilities."""
+        labels, starts, stops, names, classes, texts, logprobs = zip(*answers, strict=True) if answers else [()] * 7
+        scores = np.array(gathering.scores, np.float64)
+        values, places, digits = _two_largest(scores, np.array(starts, np.int64), np.array(stops, np.int64))
         first, second = places.tolist()
-        texts = [answer.text.encode() for answer in answers]
-        return {
-            "label": np.array([self._class(a, at) for a, at in zip(answers, first, strict=True)], np.uint64),
-            "second": np.array(
-                [self._class(a, at) if a.classes > 1 else 0 for a, at in zip(answers, second, strict=True)], np.uint64
-            ),
+        best = map(self._class, labels, classes, names, first)
+        next_best = map(self._class, (0,) * len(labels), [many - 1 for many in classes], names, second)
+        columns = {
+            "label": np.array(list(best), np.uint64),
+            "second": np.array(list(next_best), np.uint64),
             "p1": values[0],
             "p2": values[1],
-            "classes": np.array([answer.classes for answer in answers], np.int32),
+            "classes": np.array(classes, np.int32),
             "digits": digits,
-            "output_size": count_words(*joined(texts)).astype(np.float32),
+            "output_size": count_words(*joined([text.encode() for text in texts])).astype(np.float32),
         }
+        return columns, np.array(logprobs, np.uint16) * np.uint16(LOGPROBS)
 
-    def _class(self, answer: Answer, place: int) -> int:
+    def _class(self, label: int, classes: int, names: list[str] | None, place: int) -> int:
         """The hash of the class at a place among the disclosed ones; the label where none is disclosed."""
-        if answer.classes == 0:
-            return answer.label
-        return self._hashes.index(place) if answer.names is None else self._hashes.label(answer.names[place])
+        if classes <= 0:
+            return label
+        return self._hashes.index[place] if names is None else self._hashes.label[names[place]]

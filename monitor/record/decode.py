@@ -8,19 +8,20 @@ the log was cut into batches.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from detectors.sketch.keyed import joined
 from detectors.sketch.queries import Queries
 from monitor.record.columns import ColumnMaker
 from monitor.record.envelope import Document, parse, unwrap
-from monitor.record.gathering import Gathering
+from monitor.record.gathering import Gathering, Query
 from monitor.record.hashes import Hashes
 from monitor.record.judge import key_count, unknown_fields
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.record.pseudonyms import Pseudonyms
-from monitor.record.raw import Headers, RawBatch
-from monitor.record.read_record import Query, RecordReader
+from monitor.record.raw import RawBatch
+from monitor.record.read_record import RecordReader
 from monitor.record.refusal import Refused, Unfamiliar
 from monitor.record.rejected import Rejected
 from monitor.record.scan import scan
@@ -59,8 +60,10 @@ class Decoder:
         unknown = 0
         for at, payload in enumerate(payloads):
             try:
+                if len(batch.payloads[at]) > self._limits.record:
+                    raise Refused("too-large", "record: too many bytes")
                 headers = None if batch.headers is None else batch.headers[at]
-                document = self._document(batch.payloads[at], payload, keys[at], bare_words[at], headers)
+                document = unwrap(parse(payload), keys[at], bare_words[at], headers)
                 read, found = _read(reader, document, times[at])
             except Refused as refusal:
                 size = len(batch.payloads[at])
@@ -71,13 +74,6 @@ class Decoder:
             unknown += found
         return Decoded(self._maker.make(queries, places, gathering), rejected, unknown)
 
-    def _document(
-        self, original: bytes, payload: bytes, keys: int, bare_words: bool, headers: Headers | None
-    ) -> Document:
-        if len(original) > self._limits.record:
-            raise Refused("too-large", "record: too many bytes")
-        return unwrap(parse(payload), keys, bare_words, headers)
-
 
 def _read(reader: RecordReader, document: Document, log_time: int) -> tuple[list[Query], int]:
     """The queries of a record and how many of its fields are unknown."""
@@ -85,15 +81,15 @@ def _read(reader: RecordReader, document: Document, log_time: int) -> tuple[list
     try:
         queries = reader.read(record, log_time, bare_words)
     except (Unfamiliar, KeyError, TypeError):
-        _check_twice(document)
+        _check_twice(record, keys)
         unknown_fields(record)
         raise Refused("wrong-type", "record: not as its schema says") from None
     if reader.seen == keys:
         return queries, 0
-    _check_twice(document)
+    _check_twice(record, keys)
     return queries, unknown_fields(record)
 
 
-def _check_twice(document: Document) -> None:
-    if key_count(document.record) != document.keys:
+def _check_twice(record: dict[str, Any], keys: int) -> None:
+    if key_count(record) != keys:
         raise Refused("duplicate-key", "record: the same key twice in one object")

@@ -69,7 +69,7 @@ class Edge:
         reader.bare_words = True  # not scanned for: look at every number
         inputs = reader.read(given)
         made = self._sketcher.sketch(inputs, gathering)
-        return [None if one.value is None else {"sketch": self._fields(made, at)} for at, one in enumerate(inputs)]
+        return [None if one[1] is None else {"sketch": self._fields(made, at)} for at, one in enumerate(inputs)]
 
     def _fields(self, made: SketchedInputs, at: int) -> Json:
         kind = int(made.kind[at])

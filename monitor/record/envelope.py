@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import Error as NotBase64
 from binascii import a2b_base64
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import orjson
@@ -20,12 +20,8 @@ _VERSION: Final = "specversion"
 _HEADER: Final = "ce_"
 
 
-class Document(NamedTuple):
-    """A record as parsed: `keys` of its text have to be found in it, `bare_words` as the scan says."""
-
-    record: Json
-    keys: int
-    bare_words: bool
+Document = tuple[Json, int, bool]
+"""A record as parsed; how many keys its text has; whether it has bare words in arrays."""
 
 
 def parse(payload: bytes) -> Any:
@@ -47,7 +43,7 @@ def unwrap(document: Any, keys: int, bare_words: bool, headers: Headers | None) 
         return _structured(document, keys, bare_words)
     if headers:
         return _completed(document, _attributes(headers), keys, bare_words)
-    return Document(document, keys, bare_words)
+    return document, keys, bare_words
 
 
 def _structured(event: Json, keys: int, bare_words: bool) -> Document:
@@ -92,4 +88,4 @@ def _attributes(headers: Headers) -> Json:
 def _completed(record: Json, event: Json, keys: int, bare_words: bool) -> Document:
     given = {"id": event.get("id"), "time": event.get("time"), "model": event.get("subject")}
     added = {key: value for key, value in given.items() if value is not None and record.get(key) is None}
-    return Document({**record, **added}, keys + len(added.keys() - record.keys()), bare_words)
+    return {**record, **added}, keys + len(added.keys() - record.keys()), bare_words

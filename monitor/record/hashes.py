@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final, TypeVar
+
 from detectors.sketch.keyed import hash_bytes, subkey
 from monitor.record.memory import Memory
+from monitor.record.names import named
 
-_REMEMBERED = 16_384
+_REMEMBERED: Final = 16_384
+
+V = TypeVar("V")
 
 
 class Hashes:
-    """64-bit keyed hashes of short names, each sort under its own key; 0 never occurs."""
+    """Keyed hashes, each sort under its own key; 0 never occurs. `label` and `index` (of a class without a name) have
+    64 bits, `version` has 32; `model` is a model's name itself, checked."""
 
-    __slots__ = ("_digest", "index", "label", "version")
+    __slots__ = ("_digest", "index", "label", "model", "version")
 
     def __init__(self, secret: bytes) -> None:
-        self.label = _sort(secret, "labels")
-        self.version = _sort(secret, "versions")
-        self.index: Memory[int, int] = Memory(lambda number: self.label(str(number)), _REMEMBERED)
+        labels, versions = subkey(secret, "labels"), subkey(secret, "versions")
+        self.label = _memory(lambda name: hash_bytes(labels, named(name, "output").encode()))
+        self.version = _memory(lambda name: narrow(hash_bytes(versions, named(name, "model.version").encode())))
+        self.model = _memory(lambda name: named(name, "model"))
+        self.index: Memory[int, int] = Memory(lambda number: self.label[str(number)], _REMEMBERED)
         self._digest = subkey(secret, "digests")
 
     def digest(self, content: bytes) -> int:
@@ -24,9 +33,8 @@ class Hashes:
         return hash_bytes(self._digest, content)
 
 
-def _sort(secret: bytes, sort: str) -> Memory[str, int]:
-    key = subkey(secret, sort)
-    return Memory(lambda name: hash_bytes(key, name.encode()), _REMEMBERED)
+def _memory(make: Callable[[str], V]) -> Memory[str, V]:
+    return Memory(make, _REMEMBERED)
 
 
 def narrow(value: int) -> int:

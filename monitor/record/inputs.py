@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,39 +43,40 @@ class InputSketcher:
         self._rows = RowSketcher(secret)
         self._text = TextSketcher(secret)
 
-    def sketch(self, inputs: list[Input], gathering: Gathering) -> SketchedInputs:
+    def sketch(self, inputs: Sequence[Input], gathering: Gathering) -> SketchedInputs:
         """The columns of the inputs, in their order; the numbers of dense ones lie in the gathering."""
-        kinds = np.array([one.kind for one in inputs], np.uint8)
+        kinds = np.array([one[0] for one in inputs], np.uint8)
         row = np.full(len(inputs), -1, np.int32)
         exact = np.zeros(len(inputs), np.uint64)
         size = np.zeros(len(inputs), np.float32)
         at = {kind: np.flatnonzero(kinds == kind) for kind in (OPAQUE, DENSE, ROWS, TEXT)}
-        of = {kind: [inputs[i] for i in places.tolist()] for kind, places in at.items()}
-        exact[at[OPAQUE]] = [self._digest(one) for one in of[OPAQUE]]
-        dense, exact[at[DENSE]] = self._vectors(of[DENSE], gathering)
-        rows, exact[at[ROWS]] = self._cells(of[ROWS])
-        text, exact[at[TEXT]] = self._texts(of[TEXT])
+        given = {kind: [one[1] for one in inputs if one[0] == kind] for kind in (OPAQUE, ROWS, TEXT)}
+        exact[at[OPAQUE]] = [self._digest(value) for value in given[OPAQUE]]
+        dense, exact[at[DENSE]] = self._vectors([one for one in inputs if one[0] == DENSE], gathering)
+        rows, exact[at[ROWS]] = self._cells(given[ROWS])
+        text, exact[at[TEXT]] = self._texts(given[TEXT])
         for kind, sizes in ((DENSE, dense.size), (ROWS, np.diff(rows.start)), (TEXT, text.words)):
             row[at[kind]], size[at[kind]] = np.arange(len(sizes)), sizes
         return SketchedInputs(kinds, row, exact, size, dense, rows, text)
 
-    def _digest(self, one: Input) -> int:
-        if type(one.value) is Premade:
-            return one.value.exact
-        return 0 if one.value is None else self._hashes.digest(one.value)
+    def _digest(self, value: Any) -> int:
+        if type(value) is Premade:
+            return value.exact
+        return 0 if value is None else self._hashes.digest(value)
 
     def _vectors(self, inputs: list[Input], gathering: Gathering) -> tuple[DenseSketches, Words]:
-        raw = [one for one in inputs if type(one.value) is not Premade]
-        values, starts = gathering.values(np.array([one.start for one in raw], np.int64))
-        sketches, exact = self._dense.sketch(values, starts, [one.value for one in raw])
-        return merge_dense([one.value for one in inputs], sketches, exact)
+        raw = [one for one in inputs if type(one[1]) is not Premade]
+        _, shapes, stores, places = zip(*raw, strict=True) if raw else ((), (), (), ())
+        values, starts = gathering.values(stores, places)
+        sketches, exact = self._dense.sketch(values, starts, shapes)
+        return merge_dense([one[1] for one in inputs], sketches, exact)
 
-    def _cells(self, inputs: list[Input]) -> tuple[RowSketches, Words]:
-        sketches, exact = self._rows.sketch([one.value for one in inputs if type(one.value) is not Premade])
-        return merge_rows([one.value for one in inputs], sketches, exact)
+    def _cells(self, given: list[Any]) -> tuple[RowSketches, Words]:
+        sketches, exact = self._rows.sketch([row for row in given if type(row) is not Premade])
+        return merge_rows(given, sketches, exact)
 
-    def _texts(self, inputs: list[Input]) -> tuple[TextSketches, Words]:
-        raw = [one.value for one in inputs if type(one.value) is not Premade]
+    def _texts(self, given: list[Any]) -> tuple[TextSketches, Words]:
+        raw = [one for one in given if type(one) is not Premade]
         sketches = self._text.sketch([text for text, _ in raw])
         exact = self._text.exact([whole for _, whole in raw])
-        return merge_text([one.value for one in inputs], sketches, exact)
+        return merge_text(given, sketches, exact)

@@ -7,6 +7,7 @@ from base64 import b32encode
 from typing import Final
 
 from monitor.record.memory import Memory
+from monitor.record.names import named
 
 PSEUDONYM_BYTES: Final = 16
 _REMEMBERED: Final = 32_768  # names of each sort, twice; a flood of new names costs time, not memory
@@ -15,8 +16,9 @@ _REMEMBERED: Final = 32_768  # names of each sort, twice; a flood of new names c
 class Pseudonyms:
     """Turns names of clients, groups and addresses into pseudonyms; the same string gives another one for each sort.
 
-    Whoever has the key can test guesses of a name; nobody can go back from a pseudonym without one. `epoch` names the
-    key: pseudonyms of different epochs are not comparable.
+    `client`, `group` and `address` take a name, by call or by index: Refused where it is empty or longer than 512
+    bytes, Unfamiliar where it is no string. Whoever has the key can test guesses of a name; nobody can go back from a
+    pseudonym without one. `epoch` names the key: pseudonyms of different epochs are not comparable.
 
     >>> names = Pseudonyms(bytes(32), "2026-11")
     >>> text(names.client("key-123")), names.client("key-123") == names.group("key-123")
@@ -27,14 +29,14 @@ class Pseudonyms:
 
     def __init__(self, key: bytes, epoch: str) -> None:
         self.epoch = epoch
-        self.client = _sort(key, b"client")
-        self.group = _sort(key, b"group")
-        self.address = _sort(key, b"address")
+        self.client = _sort(key, "client")
+        self.group = _sort(key, "group")
+        self.address = _sort(key, "address")
 
 
-def _sort(key: bytes, sort: bytes) -> Memory[str, bytes]:
+def _sort(key: bytes, sort: str) -> Memory[str, bytes]:
     def make(name: str) -> bytes:
-        return hmac.digest(key, sort + b"\0" + name.encode(), "sha256")[:PSEUDONYM_BYTES]
+        return hmac.digest(key, f"{sort}\0{named(name, sort)}".encode(), "sha256")[:PSEUDONYM_BYTES]
 
     return Memory(make, _REMEMBERED)
 

@@ -1,4 +1,4 @@
-"""Tensors: shape, datatype and data, flat list or base64, to float32."""
+"""Tensors: shape, datatype and data, flat list or base64, to numbers."""
 
 from __future__ import annotations
 
@@ -30,18 +30,23 @@ DATATYPES: Final[dict[Datatype, str]] = {
     "FP32": "<f4",
     "FP64": "<f8",
 }
-_BYTE: Final = np.float32(255)
-_UNIT: Final[NDArray[np.float32]] = np.arange(256, dtype=np.float32) / _BYTE  # 8-bit images are read as 0 to 1
 _DTYPES: Final = {name: np.dtype(code) for name, code in DATATYPES.items()}
+_BYTES: Final = {name: kind.itemsize for name, kind in _DTYPES.items()}
 _MOST_DIMENSIONS: Final = 8
+_BYTE: Final = np.float32(255)
 
 
 def read_shape(shape: Any, most: int) -> tuple[int, ...]:
     """The shape as a tuple of positive integers; Refused where it has none, zeros, or more than `most` elements."""
-    if type(shape) is not list or not all(type(side) is int for side in shape):
+    if type(shape) is not list:
         raise Unfamiliar
-    if not 0 < len(shape) <= _MOST_DIMENSIONS or min(shape) < 0:
+    if not 0 < len(shape) <= _MOST_DIMENSIONS:
         raise Refused("bad-tensor", "input.tensor.shape: 1 to 8 sizes were expected")
+    for side in shape:
+        if type(side) is not int:
+            raise Unfamiliar
+        if side < 0:
+            raise Refused("bad-tensor", "input.tensor.shape: a negative size")
     size = prod(shape)
     if size == 0:
         raise Refused("empty", "input.tensor.shape: an input without elements")
@@ -50,26 +55,29 @@ def read_shape(shape: Any, most: int) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def read_base64(data: str, datatype: Datatype, size: int) -> NDArray[np.float32]:
-    """Little-endian data as (size,) float32, 8-bit unsigned values over 255. Refused where it does not fit."""
-    kind = _DTYPES[datatype]
+def read_base64(data: str, datatype: Datatype, size: int) -> bytes:
+    """The little-endian bytes of that many elements. Refused where they do not fit."""
     try:
         raw = a2b_base64(data, strict_mode=True)
     except (NotBase64, ValueError):
         raise Refused("bad-tensor", "input.tensor.data: base64 was expected") from None
-    if len(raw) != size * kind.itemsize:
+    if len(raw) != size * _BYTES[datatype]:
         raise Refused("bad-tensor", "input.tensor.data: its length does not fit the shape and datatype")
-    values: NDArray[Any] = np.frombuffer(raw, kind)
-    if datatype == "UINT8":
-        return np.take(_UNIT, values)
-    if kind.kind == "f" and not np.isfinite(values).all():
+    return raw
+
+
+def from_bytes(raw: bytes, datatype: Datatype) -> NDArray[np.float32]:
+    """Little-endian elements as float32. Refused where they are NaN or infinite."""
+    values: NDArray[Any] = np.frombuffer(raw, _DTYPES[datatype])
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise Refused("bad-number", "input.tensor.data: NaN or infinity")
     with np.errstate(over="ignore"):  # the sketch bounds them
-        return np.asarray(values, np.float32)
+        return values.astype(np.float32)
 
 
-def read_list(data: list[float], datatype: Datatype, size: int) -> NDArray[np.float32]:
-    """The same from a list of numbers, whose bare words are known to be none. TypeError for anything else."""
+def from_list(data: list[float], datatype: Datatype, size: int) -> NDArray[np.float32]:
+    """The same from a list of numbers, 8-bit unsigned ones over 255. TypeError where it holds anything else (bare
+    words excepted)."""
     if len(data) != size:
         raise Refused("bad-tensor", "input.tensor.data: its length does not fit the shape")
     with np.errstate(over="ignore"):
