@@ -13,17 +13,24 @@ from monitor.config.secret import Secret
 _CONFIG = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-def _address(text: str) -> str:
-    """An address of http or https without credentials; plain http only on this machine."""
+def address_problem(text: str) -> str | None:
+    """What is wrong with an address of http or https, in words that do not repeat it; None where nothing is."""
     try:
         parts = urlsplit(text)
-        host = parts.hostname
-    except ValueError:
-        host = None
-    if host is None or parts.scheme not in {"http", "https"}:
-        raise ValueError("it should be an address such as https://search.example.org:9200")
+        fit = parts.hostname is not None and parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket too few
+        fit = False
+    if not fit:
+        return "it should be an address such as https://search.example.org:9200"
     if parts.username is not None or parts.password is not None:
-        raise ValueError("user and password do not belong into an address; name a secret instead")
+        return "user and password do not belong into an address; name a secret instead"
+    return None
+
+
+def _address(text: str) -> str:
+    problem = address_problem(text)
+    if problem is not None:
+        raise ValueError(problem)
     return text
 
 
