@@ -24,9 +24,9 @@ from monitor.cli.options import as_json, config_file, loaded, write_json
 @click.argument("names", type=click.File("r"), default="-")
 @as_json
 def command(config: Path | None, sort: str, audit: Path | None, names: TextIO, json: bool) -> None:
-    """Turn names into the pseudonyms that alerts carry, one name a line.
+    """Turn names into the pseudonyms that alerts carry.
 
-    Who asked, when and for how many names goes into the audit log; the names do not.
+    One name a line. Who asked, when and for how many names goes into the audit log; the names do not.
 
     Example: echo key-123 | probewatch pseudonym --config probewatch.toml
     """

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True), metavar="LOG...")
 @click.option(
-    "--alerts", type=click.File("wb"), help="Write every revision of every finding here, one a line; - is stdout."
+    "--alerts",
+    type=click.Path(allow_dash=True),
+    help="Write every revision of every finding here, one a line; - is stdout.",
 )
 @config_file
 @as_json
-def command(logs: Sequence[Path], alerts: BinaryIO | None, config: Path | None, json: bool) -> None:
+def command(logs: Sequence[Path], alerts: str | None, config: Path | None, json: bool) -> None:
     """Put recorded logs through the same engine, at full speed.
 
     A LOG is a file of records, one a line, also compressed with gzip or zstd; a folder of such files; or - for
@@ -34,6 +36,7 @@ def command(logs: Sequence[Path], alerts: BinaryIO | None, config: Path | None, 
 
     Example: probewatch replay monday.ndjson.zst --alerts alerts.ndjson
     """
+    from monitor.cli.alerts import write_list
     from monitor.formats.native import encode
     from monitor.runtime.keys import OPEN_KEYS, keys_or_open
     from monitor.runtime.replay import Tally, replay
@@ -43,14 +46,19 @@ def command(logs: Sequence[Path], alerts: BinaryIO | None, config: Path | None, 
     if keys is OPEN_KEYS:
         click.echo("no key is given: pseudonyms come from a key that everybody knows, and protect nobody", err=True)
     tally, latest, begun = Tally(), dict[str, "Finding"](), perf_counter()
-    with _progress() as show:
+    with _progress() as show, ExitStack() as stack:
+        file = None if alerts is None else stack.enter_context(click.open_file(alerts, "wb"))
         for finding in replay(logs, settings, keys, tally, show):
             latest[finding.finding] = finding
-            if alerts is not None:
-                alerts.write(encode(finding) + b"\n")
-    if alerts is not None:
-        alerts.flush()
-    _summary(tally, list(latest.values()), perf_counter() - begun, json=json, listed=alerts is None)
+            if file is not None:
+                file.write(encode(finding) + b"\n")
+    seconds = perf_counter() - begun
+    if json:
+        write_json(_numbers(tally, len(latest), seconds), err=alerts == "-")
+        return
+    if alerts is None:
+        write_list(list(latest.values()))
+    _tell(tally, len(latest), seconds)
 
 
 @contextmanager
@@ -69,30 +77,28 @@ def _progress() -> Iterator[Callable[[Progress], None]]:
         yield lambda done: bar.update(task, completed=done.read, total=done.total)
 
 
-def _summary(tally: Tally, found: Sequence[Finding], seconds: float, *, json: bool, listed: bool) -> None:
-    if json:
-        numbers = {
-            "records": tally.records,
-            "queries": tally.queries,
-            "rejected": dict(sorted(tally.rejected.items())),
-            "findings": len(found),
-            "revisions": tally.findings,
-            "learning": sorted(tally.learning),
-            "seconds": round(seconds, 3),
-        }
-        write_json(numbers, err=not listed)
-        return
-    if listed:
-        from monitor.cli.alerts import write_list
+def _numbers(tally: Tally, findings: int, seconds: float) -> dict[str, object]:
+    return {
+        "records": tally.records,
+        "queries": tally.queries,
+        "rejected": dict(sorted(tally.rejected.items())),
+        "findings": findings,
+        "revisions": tally.findings,
+        "learning": sorted(tally.learning),
+        "seconds": round(seconds, 3),
+    }
 
-        write_list(found)
-    rejected = ", ".join(f"{count} {reason}" for reason, count in sorted(tally.rejected.items()))
+
+def _tell(tally: Tally, findings: int, seconds: float) -> None:
+    """The summary for people, beside what machines read."""
+    rate = tally.queries / seconds if seconds else 0.0
     click.echo(
-        f"{tally.records:,} records, {tally.queries:,} queries, {len(found):,} findings in {seconds:.1f} s"
-        f" ({tally.queries / max(seconds, 1e-9):,.0f} queries a second)",
+        f"{tally.records:,} records, {tally.queries:,} queries, {findings:,} findings"
+        f" in {seconds:.1f} s ({rate:,.0f} queries a second)",
         err=True,
     )
-    if rejected:
-        click.echo(f"rejected: {rejected}", err=True)
+    if tally.rejected:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(tally.rejected.items()))
+        click.echo(f"rejected: {reasons}", err=True)
     if tally.learning:
-        click.echo(f"still learning: {len(tally.learning)} models, of which findings can be missing", err=True)
+        click.echo(f"still learning: {len(tally.learning)} models; findings about them can be missing", err=True)

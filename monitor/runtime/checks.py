@@ -143,7 +143,7 @@ def _no_answer(settings: ElasticsearchSettings, what: str) -> Trouble:
 
 
 def _webhook(settings: WebhookSettings, connect: bool) -> str:
-    """Reads the secrets; with `connect` opens a connection and sends nothing. The address is a secret and is not told."""
+    """Reads the secrets; with `connect` opens a connection and sends nothing. The address, a secret, is not told."""
     parts = urlsplit(settings.url.text())
     for secret in settings.secrets:
         secret.read()

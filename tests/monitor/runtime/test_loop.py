@@ -108,7 +108,7 @@ def test_a_quiet_run_commits_the_end_and_takes_every_finding(tmp_path: Path, qui
     assert process.value("findings_total", family="extraction", tier="named", status="open") == len(quiet)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives=st.lists(st.tuples(st.integers(0, 8), st.integers(1, 9), st.integers(1, 60)), max_size=5))
 def test_killed_anywhere_it_makes_the_same_alerts(
     tmp_path_factory: pytest.TempPathFactory, quiet: list[str], lives: list[tuple[int, int, int]]

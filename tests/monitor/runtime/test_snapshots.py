@@ -70,7 +70,7 @@ def test_a_torn_one_is_refused_and_the_one_before_is_used(tmp_path: Path) -> Non
     assert before.next_offset == 1
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_no_flipped_or_cut_file_is_ever_loaded(tmp_path: Path, data: st.DataObject) -> None:
     store = SnapshotFolder(tmp_path)

@@ -1,0 +1,162 @@
+"""The daemon as a real process on recorded files: to the end, by signal, and killed."""
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import urlopen
+
+import pytest
+from installed import command, environment, metadata, run
+from probing import records, write
+
+from monitor.formats.native import parse
+
+DEADLINE = 90.0
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return metadata(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write(tmp_path_factory.mktemp("logs"), 16_000, partitions=2)
+
+
+@pytest.fixture(scope="module")
+def quiet(package: Path, logs: list[Path], tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Ids of the alerts of a quiet replay."""
+    alerts = tmp_path_factory.mktemp("quiet") / "alerts.ndjson"
+    done = run(package, "replay", *logs, "--alerts", alerts, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["records"] == 16_000
+    found = ids(alerts)
+    assert len(found) >= 20
+    return found
+
+
+def ids(alerts: Path) -> set[str]:
+    lines = alerts.read_bytes().splitlines()
+    found = {parse(line).id for line in lines}
+    assert len(found) == len(lines), "an alert was delivered twice"
+    return found
+
+
+def settings(folder: Path, paths: list[Path], every: int = 1_000_000) -> Path:
+    file = folder / "probewatch.toml"
+    file.write_text(
+        f"""
+[source.files]
+paths = {json.dumps([str(path) for path in paths])}
+records = 500
+[sinks.file]
+type = "file"
+path = "{folder}/alerts.ndjson"
+[runtime]
+state = "{folder}/state"
+snapshot_records = {every}
+[health]
+port = 0
+"""
+    )
+    return file
+
+
+class Daemon:
+    def __init__(self, package: Path, config: Path, log: Path, stdin: int | None = None) -> None:
+        self._log = log
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                command("run", "--config", config), env=environment(package), stderr=stderr, stdin=stdin
+            )
+
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def wait_for(self, what: str) -> dict[str, object]:
+        """The first log line with that message."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            for line in self.lines():
+                if line["message"] == what:
+                    return line
+            assert self.process.poll() is None, self._log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(f"no line {what!r} in {self._log.read_text()}")
+
+    def page(self, path: str) -> tuple[int, str]:
+        port = self.wait_for("starting")["health_port"]
+        try:
+            with urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            return error.code, ""
+
+    def metric(self, name: str) -> float:
+        _, page = self.page("/metrics")
+        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(name))
+
+
+def test_to_the_end_of_its_files_and_again(package: Path, logs: list[Path], quiet: set[str], tmp_path: Path) -> None:
+    config = settings(tmp_path, logs)
+    first = run(package, "run", "--config", config)
+    assert first.returncode == 0, first.stderr
+    assert ids(tmp_path / "alerts.ndjson") == quiet
+    assert [json.loads(line)["message"] for line in first.stderr.splitlines()][-1] == "ended"
+    again = run(package, "run", "--config", config)
+    assert again.returncode == 0, again.stderr
+    assert ids(tmp_path / "alerts.ndjson") == quiet
+
+
+def test_killed_in_the_middle_it_makes_the_same_alerts(
+    package: Path, logs: list[Path], quiet: set[str], tmp_path: Path
+) -> None:
+    config = settings(tmp_path, logs, every=1_500)
+    daemon = Daemon(package, config, tmp_path / "log")
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end and len(list((tmp_path / "state").glob("snapshots/*.snapshot"))) < 3:
+        time.sleep(0.01)
+    daemon.process.kill()
+    assert daemon.process.wait() == -signal.SIGKILL, "it ended before it could be killed"
+    last = run(package, "run", "--config", config)
+    assert last.returncode == 0, last.stderr
+    assert any(json.loads(line).get("offset") for line in last.stderr.splitlines()), "no snapshot was used"
+    assert ids(tmp_path / "alerts.ndjson") == quiet
+
+
+def test_a_signal_ends_it_in_order(package: Path, tmp_path: Path) -> None:
+    config = settings(tmp_path, [Path("-")])
+    daemon = Daemon(package, config, tmp_path / "log", stdin=subprocess.PIPE)
+    assert daemon.process.stdin is not None
+    lines = [line for _, line in records(6_000)]
+    daemon.process.stdin.write(b"".join(line + b"\n" for line in [*lines[:3_000], b"{no json", *lines[3_000:]]))
+    daemon.process.stdin.flush()
+    end = time.monotonic() + DEADLINE
+    while daemon.metric("probewatch_records_received_total") < 6_001 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert daemon.page("/readyz")[0] == 200
+    assert daemon.page("/healthz")[0] == 200
+    assert daemon.metric("probewatch_records_decoded_total") == 6_000
+    assert daemon.metric('probewatch_records_rejected_total{reason="not-json"}') == 1
+    other = run(package, "run", "--config", config)
+    assert other.returncode == 2
+    assert json.loads(other.stderr.splitlines()[-1])["message"] == "another process works in the state folder"
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.process.wait(60) == 0
+    daemon.process.stdin.close()
+    assert daemon.lines()[-1]["message"] == "ended"
+    assert len(list((tmp_path / "state").glob("snapshots/*.snapshot"))) == 1
+    with pytest.raises(URLError):
+        daemon.page("/healthz")
+
+
+def test_without_a_source_it_says_what_to_do(package: Path, tmp_path: Path) -> None:
+    done = run(package, "run", PROBEWATCH__RUNTIME__STATE=str(tmp_path), PROBEWATCH__HEALTH__PORT="0")
+    assert done.returncode == 2
+    last = json.loads(done.stderr.splitlines()[-1])
+    assert (last["message"], last["log.level"]) == ("no source is set", "critical")
+    assert "source.kafka" in last["mend"]
