@@ -17,6 +17,12 @@ TRAIL: Final = 256  # queries whose exact hash is remembered, beyond the window
 FIRST_BLOCK: Final = 20  # queries after which detectors are first asked about a client
 BLOCK: Final = 10  # queries between two blocks after that
 
+
+def record(fields: list[tuple[str, str]]) -> np.dtype[np.record]:
+    """A type whose elements are read and written by attribute, so that kernels run uncompiled as well."""
+    return np.dtype((np.record, fields))
+
+
 # bits of an entry's flags
 REPEAT: Final = 1  # the very same input stands in the window
 LINKED: Final = 2  # an earlier input of the window is near
@@ -28,7 +34,7 @@ STAR: Final = 32  # linked, and the neighbour is the base itself
 #: One query in a window. `base` counts the client's queries from 0; `mask` has a bit for each segment or column in
 #: which the query differs from its nearest earlier one; `cosine` is in 1/127. A query inherits `root_*` from the query
 #: to which it is linked: error, margin and label of the base, which may have left the window long ago.
-ENTRY: Final = np.dtype(
+ENTRY: Final = record(
     [
         ("time", "i8"),
         ("mask", "u8"),
@@ -54,7 +60,7 @@ ENTRY: Final = np.dtype(
 
 #: One client of one model. `touched` is the model's query count at its last query (least recently used leaves first);
 #: `*_short` are moving averages over about ten queries, `*_long` over all of them.
-HEADER: Final = np.dtype(
+HEADER: Final = record(
     [
         ("count", "i8"),
         ("touched", "i8"),

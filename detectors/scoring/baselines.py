@@ -108,7 +108,7 @@ def medians(values: Floats, labels: NDArray[np.uint16]) -> Floats:
 
 
 def columns(sketches: NDArray[np.uint8], baseline: Baseline) -> Baseline:
-    """Rows: values per column, rarity of cells, and the pointwise dependence of pairs of columns (Church and Hanks 1990).
+    """Rows: values per column, rarity of cells, pointwise dependence of pairs of columns (Church and Hanks 1990).
 
     Centre and spread of both come from rows that the tables have not learnt (two halves): on its own rows every table
     finds more dependence than on new ones, and new clients would look independent.
@@ -173,8 +173,8 @@ def dump(baseline: Baseline) -> dict[str, NDArray[np.float64]]:
 
 def load(arrays: dict[str, NDArray[np.float64]]) -> Baseline:
     """A baseline from what `dump` gave."""
-    whole: dict[str, Any] = {name: arrays[name] for name in Baseline._fields}
-    return Baseline(**{name: value if value.ndim else float(value) for name, value in whole.items()})
+    whole: list[Any] = [arrays[name] if arrays[name].ndim else float(arrays[name]) for name in Baseline._fields]
+    return Baseline(*whole)
 
 
 __all__ = ["dump", "fit", "load", "unknown"]

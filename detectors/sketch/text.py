@@ -24,7 +24,7 @@ AFFIX: Final = 4
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 Words = NDArray[np.uint64]
-Columns = tuple[Bytes, NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float32]]
+Columns = tuple[Bytes, NDArray[np.uint32], NDArray[np.uint32], NDArray[np.int32], NDArray[np.float32]]
 
 _32: Final = np.uint64(32)
 
@@ -65,7 +65,8 @@ def count_words(data: Bytes, starts: Ints) -> NDArray[np.int32]:
 
 @njit(cache=True)
 def _words(key: Key, data: Bytes, start: int, stop: int, out: Words) -> int:
-    """Hash the words of one text into `out`; of long texts the first and the last 1,024. How many are in `out`."""
+    """Hash the words of one text into `out`; of long texts the first and the last 1,024. How many words
+    there are."""
     found = 0
     at = start
     while at < stop:
@@ -86,7 +87,7 @@ def _words(key: Key, data: Bytes, start: int, stop: int, out: Words) -> int:
         turn = ENDS + (found - ENDS) % ENDS
         tail = np.concatenate((out[turn : 2 * ENDS], out[ENDS:turn]))
         out[ENDS : 2 * ENDS] = tail
-    return min(found, 2 * ENDS)
+    return found
 
 
 @njit(cache=True)
@@ -131,10 +132,11 @@ def _minhash(key: Key, words: Words, lines: NDArray[np.uint32], out: Bytes) -> N
 
 @njit(cache=True)
 def _sketch(keys: tuple[Key, Key, Key], lines: NDArray[np.uint32], data: Bytes, starts: Ints, out: Columns) -> None:
-    minhash, head, tail, variety = out
+    minhash, head, tail, words, variety = out
     scratch, table = np.empty(2 * ENDS, np.uint64), np.empty(4 * ENDS, np.uint64)
-    for row in range(len(head)):
-        seen = scratch[: _words(keys[0], data, starts[row], starts[row + 1], scratch)]
+    for row in range(len(words)):
+        words[row] = _words(keys[0], data, starts[row], starts[row + 1], scratch)
+        seen = scratch[: min(words[row], 2 * ENDS)]
         _minhash(keys[1], seen, lines, minhash[row])
         head[row] = np.uint32(_hash_run(keys[2], seen[:AFFIX]) >> _32)
         tail[row] = np.uint32(_hash_run(keys[2], seen[-AFFIX:]) >> _32)
@@ -158,10 +160,10 @@ class TextSketcher:
             minhash=np.empty((m, MINHASHES), np.uint8),
             head=np.empty(m, np.uint32),
             tail=np.empty(m, np.uint32),
-            words=count_words(data, starts),
+            words=np.empty(m, np.int32),
             variety=np.empty(m, np.float32),
         )
-        _sketch(self._keys, self._lines, data, starts, (out.minhash, out.head, out.tail, out.variety))
+        _sketch(self._keys, self._lines, data, starts, (out.minhash, out.head, out.tail, out.words, out.variety))
         return out
 
     def exact(self, texts: list[bytes]) -> Words:

@@ -58,7 +58,7 @@ class Step:
 
 
 class Names:
-    """Small numbers for keyed hashes, in order of appearance from 1; 0 stands for none, the last for all further ones."""
+    """Small numbers for keyed hashes, in order of appearance from 1; 0 is none, the last one all further ones."""
 
     def __init__(self, most: int) -> None:
         self._most = most
