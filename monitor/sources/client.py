@@ -49,10 +49,14 @@ def check_libraries() -> None:
             ) from problem
 
 
-def connect(settings: KafkaSettings) -> kafka.KafkaConsumer:
-    """A client that knows its brokers and has not joined the group yet. Trouble where a topic does not exist, too."""
+def connect(settings: KafkaSettings, *, member: bool) -> kafka.KafkaConsumer:
+    """A client that knows its brokers, as a member of the group that has not joined yet, or without any group.
+
+    Trouble where the brokers cannot be reached or a topic does not exist."""
+    membership = {"group_id": settings.group, "group_instance_id": settings.instance} if member else {}
     with mending(settings):
-        consumer = kafka.KafkaConsumer(**_options(settings), **_encryption(settings), **_login(settings))
+        options = _options(settings) | membership | _encryption(settings) | _login(settings)
+        consumer = kafka.KafkaConsumer(**options)
     try:
         with mending(settings):
             _check_topics(settings, consumer.topics())
@@ -93,8 +97,6 @@ def _options(settings: KafkaSettings) -> dict[str, Any]:
     return {
         "bootstrap_servers": list(settings.brokers),
         "client_id": settings.client_id,
-        "group_id": settings.group,
-        "group_instance_id": settings.instance,
         "enable_auto_commit": False,
         # we look offsets up ourselves: reading that jumps over expired records has to be seen
         "auto_offset_reset": "none",

@@ -16,7 +16,7 @@ from monitor.record.raw import Partition
 from monitor.sources.batches import WholeBatches, supported
 from monitor.sources.client import check_libraries, connect, mending
 from monitor.sources.ownership import Ownership
-from monitor.sources.protocol import Arrival, Assignment, Quarantined
+from monitor.sources.protocol import Arrival, Assignment, Progress, Quarantined
 from monitor.sources.single import Reader, SingleRecords
 
 log = logging.getLogger(__name__)
@@ -38,13 +38,13 @@ class KafkaSource:
     def __init__(self, settings: KafkaSettings) -> None:
         check_libraries()
         self._settings = settings
-        self._consumer = connect(settings)
+        self._consumer = self._connect()
         self._reader = _reader(settings, self._consumer)
         self._ownership = Ownership(self._consumer)
         self._changes: list[Assignment] = []
         self._next: dict[Partition, int] = {}  # where reading goes on, for partitions that were sought
         self._paused: set[Partition] = set()
-        self._consumer.subscribe(topics=settings.topics, listener=self._ownership)
+        self._join()
 
     def poll(self, timeout: float) -> Iterable[Arrival]:
         """What has come, from one partition or several; joins the group at the first call."""
@@ -114,8 +114,9 @@ class KafkaSource:
         """Records up to the end of each partition as the last answer of its broker told it, without asking again."""
         return {partition: lag for partition in self._next if (lag := self._lag_of(_theirs(partition))) is not None}
 
-    def progress(self) -> None:
+    def progress(self) -> Progress | None:
         """None: a topic has no end."""
+        return None
 
     @property
     def finished(self) -> bool:
@@ -125,6 +126,12 @@ class KafkaSource:
     def close(self) -> None:
         """Leave the group; with a static membership the partitions stay reserved until the session ends."""
         self._consumer.close(autocommit=False)
+
+    def _connect(self) -> kafka.KafkaConsumer:
+        return connect(self._settings, member=True)
+
+    def _join(self) -> None:
+        self._consumer.subscribe(topics=self._settings.topics, listener=self._ownership)
 
     def _settle(self) -> None:
         settled = self._ownership.settle()

@@ -46,10 +46,12 @@ Arrival = RawBatch | Quarantined
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a source that ends has come: bytes read, and bytes in all (None: nobody knows, as for a pipe)."""
+    """How far a source that ends has come: what was read, and what there is in all (None: nobody knows, as for a pipe),
+    in `unit`s (bytes of files, records of Kafka)."""
 
     read: int
     total: int | None
+    unit: str = "bytes"
 
 
 class Source(Protocol):
