@@ -38,6 +38,13 @@ CREATE TABLE waiting (
     PRIMARY KEY (sink, seq)
 ) WITHOUT ROWID;
 CREATE INDEX waiting_by_seq ON waiting (seq);
+CREATE TABLE counts (sink TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER waiting_more AFTER INSERT ON waiting BEGIN
+    INSERT INTO counts VALUES (new.sink, 1) ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER waiting_less AFTER DELETE ON waiting BEGIN
+    UPDATE counts SET n = n - 1 WHERE sink = old.sink;
+END;
 CREATE TABLE held (sink TEXT PRIMARY KEY, since REAL NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE letters (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -121,7 +128,7 @@ class Database:
         connection.execute("BEGIN IMMEDIATE")
         found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found == 0:
-            for statement in _SCHEMA.split(";"):
+            for statement in _statements(_SCHEMA):
                 connection.execute(statement)
             connection.execute(f"PRAGMA user_version={_VERSION}")
         connection.execute("COMMIT")
@@ -140,3 +147,13 @@ class Database:
 
     def _trouble(self, what: str, mend: str) -> Trouble:
         return Trouble(what=f"the outbox cannot be used: {what}", where=str(self.path), mend=mend)
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script, one by one: all of them together would end the transaction that they stand in."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

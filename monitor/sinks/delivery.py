@@ -41,7 +41,7 @@ class Delivery:
 
     def drain(self, seconds: float) -> dict[str, int]:
         """Waits until every sink has got everything or holds alerts back, at most so many seconds; what still waits,
-        by sink (counted up to the ceiling of the outbox)."""
+        by sink."""
         deadline = time.monotonic() + seconds
         for line in self._lines:
             line.settled(deadline)

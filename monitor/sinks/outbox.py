@@ -99,7 +99,8 @@ class Outbox:
             rows = connection.execute(
                 "SELECT w.seq, a.payload, w.tries, w.doubtful FROM waiting w JOIN alerts a ON a.seq = w.seq"
                 " WHERE w.sink = :sink AND w.due <= :now AND NOT EXISTS"
-                " (SELECT 1 FROM alerts b JOIN waiting v ON v.seq = b.seq AND v.sink = w.sink"
+                # CROSS JOIN: few revisions have the same finding, many alerts may wait
+                " (SELECT 1 FROM alerts b CROSS JOIN waiting v ON v.seq = b.seq AND v.sink = w.sink"
                 "  WHERE b.finding = a.finding AND b.seq < a.seq AND v.due > :now)"
                 " ORDER BY w.seq LIMIT :limit",
                 {"sink": sink, "now": now, "limit": limit},
@@ -124,10 +125,10 @@ class Outbox:
                 connection.execute("DELETE FROM held WHERE sink = ?", (sink,))
 
     def waiting(self, sink: str) -> int:
-        """How many alerts the sink has not got yet (counted up to the ceiling)."""
+        """How many alerts the sink has not got yet."""
         with self._database.reading() as connection:
-            query = "SELECT COUNT(*) FROM (SELECT 1 FROM waiting WHERE sink = ? LIMIT ?)"
-            return int(connection.execute(query, (sink, self._settings.waiting)).fetchone()[0])
+            row = connection.execute("SELECT n FROM counts WHERE sink = ?", (sink,)).fetchone()
+        return 0 if row is None else int(row[0])
 
     def next_due(self, sink: str, now: float) -> float | None:
         """When the next alert that has to wait is due, in seconds since 1970; None where none has to wait."""
