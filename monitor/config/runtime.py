@@ -29,6 +29,10 @@ class RuntimeSettings(BaseModel):
     poll_seconds: float = Field(default=0.5, gt=0, le=30)
     """Seconds that one poll waits for records when there are none."""
 
+    hang_seconds: float = Field(default=300.0, ge=10, le=3_600)
+    """Seconds that one turn of the loop may take. Then the process tells where it hangs and ends with exit code 70, so
+    that it is started anew."""
+
     drain_seconds: float = Field(default=10.0, ge=0, le=600)
     """Seconds that alerts on their way get at shutdown; what is left stays in the outbox for the next start."""
 

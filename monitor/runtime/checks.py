@@ -88,7 +88,7 @@ def _source(settings: Settings, connect: bool) -> str:
 def _kafka(settings: KafkaSettings) -> str:
     from monitor.sources.client import connect
 
-    consumer = connect(settings)
+    consumer = connect(settings, member=False)
     try:
         counts = [
             f"{topic} ({len(consumer.partitions_for_topic(topic) or ())} partitions)" for topic in settings.topics

@@ -24,9 +24,11 @@ from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import outbox_path, snapshots_path
 from monitor.runtime.warmup import warm_up
 from monitor.runtime.watch import Clocks, Watch
-from monitor.runtime.wiring import open_sinks, open_source
+from monitor.runtime.wiring import open_source
+from monitor.sinks.build import build_sinks
 from monitor.sinks.delivery import Delivery
 from monitor.sinks.outbox import Outbox
+from monitor.sources.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ def run(settings: Settings) -> bool:
         stack.enter_context(only_process(settings.runtime.state))
         outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)
         stack.callback(outbox.close)
-        delivery = Delivery(outbox, open_sinks(settings.sinks))
+        delivery = Delivery(outbox, build_sinks(settings.sinks))
         stack.callback(delivery.stop)
         health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
         stopping = stack.enter_context(_signals())
@@ -56,7 +58,14 @@ def run(settings: Settings) -> bool:
         delivery.start()
         source = open_source(settings.source)
         stack.callback(source.close)
-        watch = Watch(metrics, pulse, clocks, lambda page: _gauges(page, delivery, outbox, list(settings.sinks)))
+        watchdog = stack.enter_context(Watchdog(settings.runtime.hang_seconds))
+        watch = Watch(
+            metrics,
+            pulse,
+            clocks,
+            ask=lambda page: _gauges(page, delivery, outbox, list(settings.sinks)),
+            turn=lambda: watchdog.step("a turn of the loop"),
+        )
         loop = Loop(source, decoder, partitions, outbox, settings.runtime, watch)
         log.info("reading")
         loop.run(lambda: stopping.is_set() or bool(delivery.broken))

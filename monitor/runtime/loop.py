@@ -63,7 +63,8 @@ class Loop:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Goes on until told to stop or until the source has ended; then saves whatever is safe."""
         while not stopping() and not self._ended():
-            self.step()
+            with self._watch.turn():
+                self.step()
         self._work()
         self._save(self._partitions.due(seconds=0, records=0))
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from monitor.alerts.finding import Finding
 from monitor.config.settings import Settings
@@ -18,8 +17,7 @@ from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.engines import engine_maker
 from monitor.sources.files import FileSource
 from monitor.sources.protocol import Progress, Quarantined
-
-_WAIT: Final = 0.2  # seconds that a poll of standard input waits
+from monitor.sources.reading import everything
 
 
 @dataclass(slots=True)
@@ -65,16 +63,9 @@ def batches(
 ) -> Iterator[RawBatch]:
     """The records of the files, one file after the other; what cannot be read is counted as rejected."""
     source = FileSource(FileSettings(paths=tuple(paths)))
-    try:
-        for change in source.changes():
-            for partition in change.gained:
-                source.seek(partition, None)
-        while not source.finished:
-            for arrival in source.poll(_WAIT):
-                if isinstance(arrival, Quarantined):
-                    tally.rejected[arrival.reason] += 1
-                else:
-                    yield arrival
-            progress(source.progress())
-    finally:
-        source.close()
+    for arrival in everything(source):
+        if isinstance(arrival, Quarantined):
+            tally.rejected[arrival.reason] += 1
+        else:
+            yield arrival
+        progress(source.progress())

@@ -4,6 +4,7 @@ readable and the wall clock stays out of it."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -29,19 +30,22 @@ class Clocks:
 
 class Watch:
     """Keeps the metrics and the pulse up to date. `ask` is called with the metrics now and then, for gauges of parts
-    that the loop does not know."""
+    that the loop does not know; `turn` is entered for each turn of the loop, so that one that hangs is noticed."""
 
     def __init__(
         self,
         metrics: Metrics,
         pulse: Pulse,
         clocks: Clocks,
-        ask: Callable[[Metrics], None] | None = None,
+        *,
+        ask: Callable[[Metrics], None] = lambda _: None,
+        turn: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._metrics = metrics
         self._pulse = pulse
         self._clocks = clocks
         self._ask = ask
+        self.turn: Final = turn
         self._gauges_at = -_GAUGES_EVERY
         self._newest = 0  # event time, microseconds
         self._lags: set[Partition] = set()
@@ -92,8 +96,7 @@ class Watch:
         metrics.snapshot_age.set(partitions.age())
         if self._newest:
             metrics.event_lag.set(self._clocks.wall() - self._newest / 1e6)
-        if self._ask is not None:
-            self._ask(metrics)
+        self._ask(metrics)
         totals: dict[str, float] = {}
         for stats in partitions.stats():
             for field in fields(stats):
