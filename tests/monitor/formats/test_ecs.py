@@ -14,7 +14,7 @@ import orjson
 import pytest
 from hypothesis import given
 
-from monitor.alerts.finding import Finding
+from monitor.alerts.finding import Contribution, Finding
 from monitor.formats.ecs import headline, render_ecs
 from monitor.formats.native import parse
 from monitor.formats.severity import LEVELS
@@ -123,3 +123,13 @@ def test_the_severity_scale_is_that_of_every_target() -> None:
     assert [level.cef for level in LEVELS.values()] == [3, 6, 8, 10]
     assert [level.leef for level in LEVELS.values()] == [3, 5, 8, 10]
     assert [level.syslog for level in LEVELS.values()] == [5, 4, 3, 2]
+
+
+def test_numbers_that_are_not_known_are_left_out_of_the_explanation() -> None:
+    numbers = (
+        Contribution("a", math.nan, 1.0, 0.1),
+        Contribution("b", 2.0, math.nan, 0.1),
+        Contribution("c", 3.0, 4, 1),
+    )
+    document = render_ecs(replace(EXAMPLE, evidence=(replace(EXAMPLE.evidence[0], contributions=numbers),)))
+    assert document["probewatch"]["explanation"] == ["b 2", "c 3, usually 4"]

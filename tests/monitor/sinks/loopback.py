@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 
 @dataclass
@@ -40,8 +43,9 @@ class Loopback:
 
 
 @contextmanager
-def loopback(script: Script) -> Iterator[Loopback]:
-    """Serves until the block ends; every request goes through the script, each on a thread of its own."""
+def loopback(script: Script, certificate: tuple[Path, Path] | None = None) -> Iterator[Loopback]:
+    """Serves until the block ends; every request goes through the script, each on a thread of its own. With a
+    certificate and its key: over TLS."""
     calls: list[Call] = []
     over = threading.Event()
 
@@ -71,12 +75,25 @@ def loopback(script: Script) -> Iterator[Loopback]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield Loopback(f"http://127.0.0.1:{server.server_address[1]}", calls)
+        yield Loopback(f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_address[1]}", calls)
     finally:
         over.set()
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody else vouches for, and its key."""
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*command, *names], check=True, capture_output=True)
+    return certificate, key

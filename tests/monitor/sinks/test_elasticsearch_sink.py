@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import uuid
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -21,7 +23,7 @@ from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
 from monitor.sinks.protocol import Outcome
 from monitor.sinks.siem import install
 from tests.findings import EXAMPLE, several
-from tests.monitor.sinks.loopback import Answer, Call, Script, loopback
+from tests.monitor.sinks.loopback import Answer, Call, Script, loopback, self_signed
 
 
 def verdicts(outcomes: Sequence[Outcome]) -> list[str]:
@@ -236,3 +238,28 @@ def test_while_a_look_up_fails_nothing_is_sent() -> None:
         assert sink.send([EXAMPLE], {EXAMPLE.id}) == [Outcome("retry", "status 503", doubtful=True)]
         sink.close()
         assert not [call for call in server.calls if "_bulk" in call.path]
+
+
+def test_the_client_says_who_we_are_and_checks_who_answers(tmp_path: Path) -> None:
+    (tmp_path / "word").write_text("pass-word\n")
+    word = {"file": tmp_path / "word"}
+    certificate, key = self_signed(tmp_path)
+    with loopback(lambda call: items({"status": 201}), (certificate, key)) as server:
+        for who, header in {
+            "api_key": (word, "ApiKey pass-word"),
+            "basic": ({"user": "u", "password": word}, "Basic " + b64encode(b"u:pass-word").decode()),
+        }.items():
+            settings = ElasticsearchSettings.model_validate(
+                {"type": "elasticsearch", "hosts": [server.url], who: header[0], "tls": {"ca_file": certificate}}
+            )
+            sink = ElasticsearchSink("search", connect(settings))
+            assert verdicts(sink.send([EXAMPLE])) == ["delivered"]
+            assert server.calls[-1].headers["authorization"] == header[1]
+            sink.close()
+        for tls, verdict in (({}, "retry"), ({"verify": False}, "delivered")):
+            settings = ElasticsearchSettings.model_validate(
+                {"type": "elasticsearch", "hosts": [server.url], "tls": tls}
+            )
+            sink = ElasticsearchSink("search", connect(settings))
+            assert verdicts(sink.send([EXAMPLE])) == [verdict]
+            sink.close()

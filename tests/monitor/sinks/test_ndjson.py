@@ -127,3 +127,10 @@ def test_a_reader_that_has_gone_away_holds_alerts_back() -> None:
     with os.fdopen(writing, "wb", buffering=0) as stream:
         assert verdicts(StdoutSink("stdout", stream), several(1)) == {"hold"}
     assert verdicts(StdoutSink("stdout", stream), several(1)) == {"hold"}
+
+
+def test_a_line_that_is_no_alert_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.ndjson"
+    path.write_bytes(b"# somebody's remark\n")
+    assert verdicts(FileSink("file", path), several(1)) == {"delivered"}
+    assert path.read_bytes() == b"# somebody's remark\n" + encode(several(1)[0]) + b"\n"

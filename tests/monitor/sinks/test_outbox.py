@@ -241,6 +241,15 @@ def test_the_history_says_when_a_name_is_not_one_finding(open_outbox: Open, name
         outbox.history.revisions(name)
 
 
+def test_the_age_of_what_waits_is_known(open_outbox: Open, clock: Clock) -> None:
+    outbox = open_outbox("a")
+    assert outbox.oldest("a") is None
+    outbox.accept(several(1))
+    clock.now += 90.0
+    outbox.accept(several(2))
+    assert outbox.oldest("a") == clock.now - 90.0
+
+
 def test_listeners_hear_of_new_alerts_only(open_outbox: Open) -> None:
     outbox, heard = open_outbox(), []
     outbox.subscribe(heard.append)

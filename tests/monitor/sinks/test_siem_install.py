@@ -227,7 +227,8 @@ def elastic(status: int, tree: Any) -> Answer:
     [
         (elastic(200, {"version": {"number": "8.11.4"}}), "Elasticsearch 8.11.4 is too old"),
         (Answer(200, b'{"version":{"number":"3.8.0"}}', {"content-type": "application/json"}), "not Elasticsearch"),
-        (elastic(502, {}), "answered 502"),
+        (elastic(502, {}), "answered 502: unknown error"),
+        (elastic(400, {"error": {"type": "parse_exception", "reason": "secret"}}), "answered 400: parse_exception"),
         (Answer(drop=True), "no answer: ConnectionError"),
     ],
 )

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import os
-import ssl
-import subprocess
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +23,7 @@ from monitor.formats.native import parse
 from monitor.sinks.protocol import Outcome
 from monitor.sinks.webhook import WebhookSink, payload
 from tests.findings import EXAMPLE, finding, several
-from tests.monitor.sinks.loopback import Answer, Call, Script, loopback
+from tests.monitor.sinks.loopback import Answer, Call, Script, loopback, self_signed
 
 OLD = "whsec_" + b64encode(bytes(range(24))).decode()
 NEW = "whsec_" + b64encode(bytes(range(100, 164))).decode()
@@ -195,34 +192,19 @@ def test_a_connection_is_used_again(tmp_path: Path) -> None:
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
-    import http.server
-    import threading
-
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", os.fspath(key), "-out", os.fspath(certificate)]
-    subprocess.run([*command, *more], check=True, capture_output=True)
-
-    class Receiver(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    url = f"https://127.0.0.1:{server.server_address[1]}/"
-    try:
-        [refused] = WebhookSink("hook", settings(tmp_path, url)).send([EXAMPLE])
+    certificate, key = self_signed(tmp_path)
+    with loopback(lambda call: Answer(204), (certificate, key)) as server:
+        [refused] = WebhookSink("hook", settings(tmp_path, server.url)).send([EXAMPLE])
         assert (refused.verdict, refused.reason) == ("retry", "no answer: SSLError")
-        [taken] = WebhookSink("hook", settings(tmp_path, url, tls={"ca_file": certificate})).send([EXAMPLE])
+        [taken] = WebhookSink("hook", settings(tmp_path, server.url, tls={"ca_file": certificate})).send([EXAMPLE])
         assert taken.verdict == "delivered"
-    finally:
-        server.shutdown()
-        server.server_close()
+        [unchecked] = WebhookSink("hook", settings(tmp_path, server.url, tls={"verify": False})).send([EXAMPLE])
+        assert unchecked.verdict == "delivered"
+
+
+def test_a_proxy_on_the_way_is_used(tmp_path: Path) -> None:
+    with loopback(lambda call: Answer(204)) as proxy:
+        sink = WebhookSink("hook", settings(tmp_path, "http://far.example/hook", proxy=proxy.url))
+        assert sink.send([EXAMPLE]) == [Outcome("delivered")]
+        assert proxy.calls[0].path == "http://far.example/hook"
+        sink.close()
