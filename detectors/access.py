@@ -1,29 +1,30 @@
-"""Access with keys that are not the caller's: somebody tries keys until one opens.
+"""Access with keys that are not the caller's: somebody tries keys, or models, until one opens.
 
-Refusals (401, 403) come in a share that honest clients never reach; a client whose key expired stops, a retry storm
-sees 5xx. Seen per client and per address, so that a spray over many keys from one place is one finding.
+Refusals (401, 403) of many different keys come from one address, or one key is refused at model after model. What is
+counted are different keys and models within an hour, so that a single expired key that goes on calling is no finding.
 
-Source: the share of refusals, not their number, is compared (ATLAS AML.T0040; OWASP API Security 2023, API2).
+Source: the variety of refusals, not their number, is compared (OWASP API Security 2023, API2; ATLAS AML.T0040).
 
-Honest look-alikes: a NAT shows one address and many keys, but few refusals. Fails where every key comes from another
-address, and where the gateway does not log refused requests.
+Honest look-alikes: a NAT shows one address and many keys, few of them refused; a retry storm sees 5xx. Fails where
+every key comes from another address, and where the gateway does not log refused requests.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, gate
+from detectors.scoring.gates import gate
 from detectors.scoring.named import NamedTests
-from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
+from detectors.sketch.queries import OPAQUE
 
 
 class Access(NamedTests):
-    """Refused requests in a share that honest callers do not reach."""
+    """Many keys refused at one address, or one key refused at many models, within an hour."""
 
     name = "access"
     family = "access"
-    kinds = frozenset({OPAQUE, DENSE, ROWS, TEXT})
+    kinds = frozenset({OPAQUE})
     expressions: ClassVar = {
-        "refused": all_of(gate("refused", honest=0.15, attack=0.35)),
+        "keys": gate("refused_keys", honest=2, attack=8),
+        "models": gate("refused_models", honest=1, attack=6),
     }

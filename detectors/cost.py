@@ -25,6 +25,6 @@ class Cost(NamedTests):
     family = "cost"
     kinds = frozenset({OPAQUE, DENSE, ROWS, TEXT})
     expressions: ClassVar = {
-        "burst": all_of(gate("rate_growth", honest=5.5, attack=7.5), gate("rate", honest=4.6, attack=5.8)),
+        "burst": all_of(gate("rate_growth", honest=7.0, attack=9.0), gate("rate", honest=4.6, attack=5.8)),
         "length": any_of(gate("size_growth", honest=1.2, attack=2.0), gate("output_growth", honest=1.2, attack=2.0)),
     }

@@ -18,11 +18,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, any_of, gate, where_known
+from detectors.scoring.gates import all_of, any_of, feature, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, ROWS
 
 NOT_STRAIGHT = gate("straight", honest=-0.05, attack=-0.18)  # video and panning move straight on
+GOES_SOMEWHERE = any_of(  # a poller's noise is a ball: its queries are as far from each other as from their neighbour
+    gate("far", honest=0.10, attack=0.15),
+    gate(feature("far") / feature("near_step"), honest=1.05, attack=1.5),
+)
 FLIPS = where_known(
     "low_margin",
     gate("flip_low_margin", honest=0.12, attack=0.25),
@@ -40,7 +44,7 @@ class Evasion(NamedTests):
         "boundary": all_of(
             FLIPS,
             gate("near_step_spread", honest=0.55, attack=0.95),  # bisection: steps shrink by orders of magnitude
-            gate("near_step", honest=0.14, attack=0.07),
+            gate("near_step", honest=0.105, attack=0.065),
             gate("near", honest=0.40, attack=0.60),
             gate("label_entropy", honest=1.7, attack=1.4),
         ),
@@ -48,7 +52,11 @@ class Evasion(NamedTests):
             gate("fall", honest=0.30, attack=0.50),
             gate("record_lows", honest=-0.5, attack=0.5),
             gate("near", honest=0.5, attack=0.8),
-            NOT_STRAIGHT,
+            any_of(
+                gate("straight", honest=-0.20, attack=-0.35),  # shaky video stays above
+                all_of(gate("changed", honest=0.30, attack=0.15), NOT_STRAIGHT),
+            ),
+            GOES_SOMEWHERE,
             gate("largest_cluster", honest=0.25, attack=0.40),
             gate("repeat", honest=0.7, attack=0.5),
             gate("label_entropy", honest=1.7, attack=1.4),
@@ -70,12 +78,13 @@ class Evasion(NamedTests):
             gate("near", honest=0.6, attack=0.8),
             gate("largest_cluster", honest=0.5, attack=0.7),
             gate("cluster_size", honest=16, attack=24),
+            gate(feature("far") / feature("near_step"), honest=1.05, attack=1.5),
             NOT_STRAIGHT,
         ),
         "cloud": all_of(
-            gate("far", honest=0.68, attack=0.58),
+            gate("far", honest=0.74, attack=0.64),
             gate("far", honest=0.12, attack=0.20),
-            gate("far_spread", honest=0.14, attack=0.09),
+            gate("far_spread", honest=0.16, attack=0.12),
             gate("label_entropy", honest=1.0, attack=0.7),
             gate("error_p50", honest=0.6, attack=1.0),
             gate("repeat", honest=0.5, attack=0.3),

@@ -27,7 +27,7 @@ class Extraction(NamedTests):
     kinds = frozenset({DENSE, ROWS})
     expressions: ClassVar = {
         "jacobian": all_of(
-            gate("near", honest=0.25, attack=0.45),
+            gate("near", honest=0.20, attack=0.38),
             gate("interleaved", honest=0.88, attack=0.95),
             gate("run_length", honest=0.06, attack=0.02),
             gate("changed", honest=0.30, attack=0.50),
@@ -50,8 +50,8 @@ class Extraction(NamedTests):
         ),
         "noise": all_of(
             gate("error_p10", honest=0.50, attack=0.85),
-            gate("error_p50", honest=1.1, attack=1.5),
-            gate("far", honest=1.04, attack=1.12),
+            gate("error_p50", honest=1.0, attack=1.4),
+            gate("far", honest=1.04, attack=1.10),
             gate("near", honest=0.30, attack=0.15),
             gate("label_entropy", honest=1.9, attack=1.6),
             gate("repeat", honest=0.3, attack=0.1),

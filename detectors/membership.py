@@ -39,6 +39,7 @@ class Membership(NamedTests):
             gate("near", honest=0.12, attack=0.22),
             gate("label_entropy", honest=0.6, attack=0.9),
             gate("error_autocorrelation", honest=0.95, attack=0.85),
+            gate("fill", honest=24, attack=36),
         ),
         "boundary": all_of(
             where_known(

@@ -21,6 +21,7 @@ from monitor.record.pseudonyms import text
 
 PIECES: Final = 8  # pieces of evidence that a finding keeps
 RANKS: Final = ("low", "medium", "high", "critical")
+MEMBERS: Final = 256  # members that a finding names
 TOLD: Final = 3  # numbers in a reason
 UNKNOWN: Final = bytes(16)
 
@@ -84,7 +85,8 @@ class Findings:
             tier="novelty" if family == NOVELTY else "named",
             family=family,
             model=verdict.model,
-            client=client,
+            client=None if verdict.members else client,
+            members=tuple(text(member) for member in verdict.members),
             group=None if verdict.group in (b"", UNKNOWN) else text(verdict.group),
             severity=severity(worth),
             risk=round(worth, 1),
@@ -116,6 +118,7 @@ class Findings:
             risk=worth,
             evalue=evalue,
             evidence=evidence,
+            members=tuple(sorted({*last.members, *(text(member) for member in verdict.members)}))[:MEMBERS],
             profile=verdict.profile,
             exposure=verdict.exposure,
             lineage=replace(last.lineage, last_offset=verdict.last_offset),

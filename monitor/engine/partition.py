@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +22,7 @@ from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding, Lineage
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
+from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
 from monitor.engine.findings import Findings
 from monitor.engine.step import Shape, prepare, shapes
@@ -65,6 +67,7 @@ class PartitionEngine:
         self._settings, self._bank = settings, bank
         self._court = Court(bank, settings)
         self._findings = Findings(settings, self._court, lineage(partition, Origin() if origin is None else origin))
+        self._callers = Callers(self._court)
         self._views: dict[tuple[str, Shape], View] = {}
         self._shapes: Counter[str] = Counter()
         self._clock, self._queries, self._ignored = 0, 0, 0
@@ -77,7 +80,7 @@ class PartitionEngine:
         self._clock = advance(self._clock, queries.time, clocks)
         self._queries += len(queries)
         verdicts: dict[int, list[Verdict]] = {}
-        for verdict in self._verdicts(queries):
+        for verdict in chain(self._callers.feed(queries, clocks), self._verdicts(queries)):
             verdicts.setdefault(verdict.index, []).append(verdict)
         minutes = set(ticks(before, clocks).tolist())
         found: list[Finding] = []
@@ -147,6 +150,7 @@ class PartitionEngine:
             "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
             "numbers": np.array([self._clock, self._queries, self._ignored], np.int64),
             **nested("findings", self._findings.dump()),
+            **nested("callers", self._callers.dump()),
         }
         for at, view in enumerate(self._views.values()):
             arrays |= nested(f"view{at}", view.dump())
@@ -177,6 +181,7 @@ class PartitionEngine:
             raise ValueError("the state was made by another set of detectors")
         self._clock, self._queries, self._ignored = (int(number) for number in arrays["numbers"])
         self._findings.load(inside("findings", arrays))
+        self._callers.load(inside("callers", arrays))
         for at, known in enumerate(head["views"]):
             view = self._view(known["model"], Shape(known["kind"], known["width"], tuple(known["columns"])))
             if view is None:

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.contract import Floats
+from detectors.contract import Blocks, Floats
 from detectors.features.walk import FEATURES
 from detectors.scoring.evidence import SPEAKS, named_evidence, required_evalue
 from detectors.scoring.tail import e_value
@@ -45,7 +45,6 @@ class Verdict:
     model: str
     client: bytes
     group: bytes
-    time: int
     started: int
     first_offset: int
     last_offset: int
@@ -53,6 +52,7 @@ class Verdict:
     evidence: tuple[Evidence, ...]
     profile: str | None
     exposure: Exposure
+    members: tuple[bytes, ...] = ()
 
     @property
     def family(self) -> str:
@@ -97,6 +97,19 @@ class Court:
             pieces = sorted(named + strange, key=lambda piece: (PRECEDENCE.index(piece.family), -piece.evalue))
             yield verdict(model, judged, row, tuple(pieces))
 
+    def at_once(self, blocks: Blocks) -> tuple[Evidence, ...]:
+        """Evidence from a single block that needs no confirmation, because what it counts are repetitions already."""
+        strengths = self.bank.score(blocks)[0]
+        evalues = named_evidence(strengths)
+        found = []
+        for test in np.flatnonzero((strengths >= SPEAKS) & (evalues >= self.required)).tolist():
+            reasons = self.bank.reasons(blocks, 0, test)[:LEADING]
+            shown = tuple(Contribution(r.feature, number(r.value), 0.0, number(r.share)) for r in reasons)
+            of = self.bank.tests[test]
+            strength = number(min(strengths[test], 1.0))
+            found.append(Evidence(of.detector, of.name, of.family, strength, number(evalues[test]), shown))
+        return tuple(sorted(found, key=lambda piece: (PRECEDENCE.index(piece.family), -piece.evalue)))
+
     def _named(self, judged: Judged, row: int, test: int, evalues: Floats) -> Evidence:
         reasons = self.bank.reasons(judged.blocks, row, test)
         shown = [
@@ -128,7 +141,6 @@ def verdict(model: str, judged: Judged, row: int, evidence: tuple[Evidence, ...]
         model=model,
         client=judged.clients[row],
         group=judged.groups[row],
-        time=int(head["last"]),
         started=int(head["first"]),
         first_offset=int(head["first_offset"]),
         last_offset=int(head["last_offset"]),
