@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from monitor.alerts.finding import Contribution, Finding
 from monitor.formats.ecs import headline, render_ecs
@@ -88,6 +88,7 @@ def test_what_the_promotion_rule_of_kibana_reads(one: Finding) -> None:
     assert "original" not in event
 
 
+@settings(max_examples=30)
 @given(findings, findings)
 def test_the_message_tells_families_apart_and_nothing_else(one: Finding, other: Finding) -> None:
     same = replace(other, family=one.family, members=one.members)

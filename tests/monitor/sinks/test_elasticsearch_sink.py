@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
+import subprocess
+import sys
 import uuid
 from base64 import b64encode
 from collections.abc import Iterator, Sequence
@@ -19,10 +23,12 @@ from services.launch import Server
 from monitor.alerts.finding import Finding
 from monitor.config.sinks import ElasticsearchSettings
 from monitor.sinks.client import connect
+from monitor.sinks.delivery import Delivery
 from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
+from monitor.sinks.outbox import Outbox
 from monitor.sinks.protocol import Outcome
 from monitor.sinks.siem import install
-from tests.findings import EXAMPLE, several
+from tests.findings import EXAMPLE, finding, several
 from tests.monitor.sinks.loopback import Answer, Call, Script, loopback, self_signed
 
 
@@ -263,3 +269,52 @@ def test_the_client_says_who_we_are_and_checks_who_answers(tmp_path: Path) -> No
             sink = ElasticsearchSink("search", connect(settings))
             assert verdicts(sink.send([EXAMPLE])) == [verdict]
             sink.close()
+
+
+DAEMON = """
+import sys
+from pathlib import Path
+from monitor.config.sinks import ElasticsearchSettings
+from monitor.sinks.client import connect
+from monitor.sinks.delivery import Delivery
+from monitor.sinks.delivery import Delivery
+from monitor.sinks.elasticsearch import ElasticsearchSink
+from monitor.sinks.outbox import Outbox
+from tests.findings import finding
+folder, url, namespace, start = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+outbox = Outbox(folder / "outbox.db", ["search"])
+client = connect(ElasticsearchSettings(type="elasticsearch", hosts=(url,)))
+delivery = Delivery(outbox, [ElasticsearchSink("search", client, namespace, max_batch=7)])
+delivery.start()
+for episode in range(start, start + 100_000):
+    outbox.accept([finding(episode=episode)])
+    print(episode, flush=True)
+"""
+
+
+@pytest.mark.servers
+def test_kill_9_and_rollovers_neither_lose_nor_double_an_alert(
+    elasticsearch: Server, client: Elasticsearch, namespace: str, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    accepted = 0
+    for kill in range(3):
+        command = [sys.executable, "-c", DAEMON, str(tmp_path), elasticsearch.address, namespace, str(accepted)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if int(line) >= accepted + 60 + 17 * kill:
+                    process.send_signal(signal.SIGKILL)
+                    break
+            accepted = int((process.stdout.read() or line).split()[-1]) + 1
+        client.indices.rollover(alias=stream_name(namespace))
+    outbox = Outbox(tmp_path / "outbox.db", ["search"])
+    own = connect(ElasticsearchSettings(type="elasticsearch", hosts=(elasticsearch.address,)))  # stop() closes it
+    delivery = Delivery(outbox, [ElasticsearchSink("search", own, namespace)])
+    delivery.start()
+    assert delivery.drain(60.0) == {"search": 0}
+    delivery.stop()
+    known = {alert.id for alert in outbox.history.latest(limit=10**6)}
+    outbox.close()
+    assert {finding(episode=n).id for n in range(accepted)} <= known
+    assert count(client, namespace) == len(known)
