@@ -131,7 +131,7 @@ class _BatchTaker(Fetcher.PartitionRecords):  # type: ignore[misc]
                 return self._read_legacy(batch)
             self.leader_epoch = batch.leader_epoch
             if self._is_hidden(batch):
-                self.next_fetch_offset = batch.next_offset
+                self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
                 return None
             body = inflate(batch.compression_type, memoryview(batch._buffer)[BODY:], self._ceiling)
             table = index(body, batch.records_count)
@@ -140,6 +140,8 @@ class _BatchTaker(Fetcher.PartitionRecords):  # type: ignore[misc]
             return self._columns(batch, body, table)
         except UnreadableError as problem:
             end = self._end_of(batch)
+            if batch.magic >= 2 and batch.has_producer_id():
+                self.drain()  # it may have been the end of an aborted transaction: ask the broker anew for what follows
             return self._quarantined(end, problem.reason) if end > self.next_fetch_offset else None
 
     def _is_hidden(self, batch: DefaultRecordBatch) -> bool:
@@ -159,14 +161,13 @@ class _BatchTaker(Fetcher.PartitionRecords):  # type: ignore[misc]
         if not len(table):
             self.next_fetch_offset = max(self.next_fetch_offset, batch.next_offset)
             return None
-        appended = batch.timestamp_type == batch.LOG_APPEND_TIME
+        by_broker = batch.timestamp_type == batch.LOG_APPEND_TIME
+        times = np.full(len(table), batch.max_timestamp) if by_broker else batch.first_timestamp + table[:, TIMESTAMP]
         return RawBatch(
             partition=self._partition,
             payloads=[body[start:end] for start, end in table[:, VALUE : VALUE_END + 1].tolist()],
             offsets=offsets,
-            timestamps=np.full(len(table), batch.max_timestamp)
-            if appended
-            else batch.first_timestamp + table[:, TIMESTAMP],
+            timestamps=times,
             next_offset=batch.next_offset,
             headers=_headers(body, table),
         )

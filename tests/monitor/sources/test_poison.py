@@ -99,6 +99,15 @@ def test_an_answer_in_which_no_batch_can_be_made_out() -> None:
     assert taken(struct.pack(">qi", 5, 3) + bytes(3), start=5) == [Quarantined(ONLY, 5, 6, "corrupt-batch")]
 
 
+def test_what_follows_a_bad_batch_of_a_numbered_producer_is_fetched_anew() -> None:
+    builder = MemoryRecordsBuilder(2, 0, 1 << 24, transactional=True, producer_id=7, producer_epoch=0, base_sequence=0)
+    builder.append(1_000, None, b"record 0", [])
+    builder.close()
+    bad = flipped(bytes(builder.buffer()))
+    assert taken(bad + batch(1, 3)) == [Quarantined(ONLY, 0, 1, "bad-checksum")]
+    assert numbers(taken(batch(0, 3) + bad)) == [0, 1, 2]
+
+
 @pytest.mark.parametrize("magic", [0, 1])
 def test_formats_of_old_brokers_are_read(magic: int) -> None:
     found = taken(batch(0, 5, magic=magic) + batch(5, 5), start=2)
