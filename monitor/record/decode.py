@@ -64,6 +64,8 @@ class Decoder:
                     raise Refused("too-large", "record: too many bytes")
                 headers = None if batch.headers is None else batch.headers[at]
                 document = unwrap(parse(payload), keys[at], bare_words[at], headers)
+                if document[1] > self._limits.keys:
+                    raise Refused("too-large", "record: too many keys")
                 read, found = _read(reader, document, times[at])
             except Refused as refusal:
                 size = len(batch.payloads[at])

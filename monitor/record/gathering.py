@@ -37,7 +37,7 @@ NO_ANSWER: Final[Answer] = (0, 0, 0, None, 0, "", False)
 LISTS: Final = 0  # stores of numbers
 TENSORS: Final = 1
 IMAGES: Final = 2
-_UNIT: Final[NDArray[np.float32]] = np.arange(256, dtype=np.float32) / np.float32(255)
+_BYTE: Final = np.float32(255)
 
 
 @dataclass(slots=True)
@@ -75,7 +75,7 @@ class Gathering:
         """All numbers end to end as float32, and the given starts as places therein."""
         with np.errstate(over="ignore"):  # the sketch bounds them
             lists = np.array(self.lists, np.float64).astype(np.float32)
-        images = _UNIT[np.array(self.images, np.uint8)]
+        images = np.array(self.images, np.uint8).astype(np.float32) / _BYTE
         bases = np.array([0, len(lists), len(lists) + len(self.tensors)])
         joined = np.concatenate([lists, np.array(self.tensors, np.float32), images])
         return joined, np.array(starts, np.int64) + bases[np.array(stores, np.int64)]

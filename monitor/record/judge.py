@@ -10,6 +10,7 @@ from monitor.record.refusal import Refused
 from monitor.record.wire import Wire, WireRecord
 
 _REASONS: Final = {"missing": "missing-field"}
+_MOST_ERRORS: Final = 1000  # more are not worth their time
 _EXPECTED: Final = {
     "missing": "a required field is missing",
     "string_type": "a string was expected",
@@ -66,6 +67,8 @@ _KNOWN: Final = _fields(WireRecord)
 def _refusal(problem: ValidationError) -> Refused:
     """The deepest error, which is that of the nearest variant, by names of the schema only: names of columns and of
     unknown fields belong to the record."""
+    if problem.error_count() > _MOST_ERRORS:
+        return Refused("wrong-type", "record: another type was expected, in very many places")
     errors = problem.errors(include_input=False, include_url=False, include_context=False)
     deepest = max(errors, key=lambda error: len(error["loc"]))
     where = ".".join(part for part in deepest["loc"] if isinstance(part, str) and part in _KNOWN) or "record"

@@ -28,6 +28,9 @@ class Limits:
     classes: int = 65_536
     """Probabilities in one answer."""
 
+    keys: int = 100_000
+    """Keys in all objects of one record."""
+
     queries: int = 1024
     """Queries in one record."""
 

@@ -84,12 +84,14 @@ class InputReader:
         return TENSORS, self._gathering.add_tensor(from_list(data, datatype, size))
 
     def _columns(self, columns: Any) -> list[Input]:
-        if type(columns) is not dict or not _CELLS.issuperset(map(type, columns.values())):
+        if type(columns) is not dict:
             raise Unfamiliar
         if not columns:
             raise Refused("empty", "input.columns: an input without columns")
         if len(columns) > self._limits.columns:
             raise Refused("too-large", "input.columns: too many columns")
+        if not _CELLS.issuperset(map(type, columns.values())):
+            raise Unfamiliar
         if max(map(len, columns)) > NAME_BYTES:
             raise Refused("name-too-long", "input.columns: a name with more than 512 characters")
         self.seen += len(columns)

@@ -22,6 +22,7 @@ _BOUNDED: Final[Mapping[str, str]] = {
     "elements": "numbers in one vector, tensor or embedding",
     "columns": "columns of one row",
     "classes": "probabilities in one answer",
+    "keys": "keys in all objects of one record",
     "queries": "queries in one record",
     "skew": "microseconds between a record's time and the log's own",
 }

@@ -6,12 +6,13 @@ The fast path (read_record.py) reads the same record without this; a property te
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.record.tensors import Datatype
 
+Numbers = Annotated[list[float], Field(fail_fast=True)]  # one wrong number is enough, a million cost a second
 Cell = int | float | str | bool | None
 
 
@@ -52,13 +53,13 @@ class WireModel(Wire):
 class WireTensor(Wire):
     """Numbers with a shape."""
 
-    shape: list[int]
+    shape: Annotated[list[int], Field(fail_fast=True)]
     """Sizes of the dimensions, 1 to 8 of them, the last one running fastest."""
 
     datatype: Datatype | None = None
     """Type of the elements, FP32 if not given; UINT8 stands for values from 0 to 1 and is divided by 255."""
 
-    data: str | list[float]
+    data: str | Numbers
     """Base64 of the little-endian elements, or a flat list of numbers."""
 
     batch: bool | None = None
@@ -103,19 +104,19 @@ class WireInput(Wire):
     columns: dict[str, Cell] | None = None
     """A row: numbers, strings, booleans or null by name. 1 and 1.0 are the same value; 1, "1" and true are not."""
 
-    vector: list[float] | None = None
+    vector: Numbers | None = None
     """A vector of numbers."""
 
     tensor: WireTensor | None = None
     """An image or another array."""
 
-    embedding: list[float] | None = None
+    embedding: Numbers | None = None
     """An embedding of the input, where that is what the log has."""
 
     text: str | None = None
     """A prompt or another text."""
 
-    messages: list[WireMessage] | None = None
+    messages: Annotated[list[WireMessage], Field(fail_fast=True)] | None = None
     """A conversation; the last user message counts as the text."""
 
     sketch: WireSketch | None = None
@@ -131,7 +132,7 @@ class WireOutput(Wire):
     label: str | int | float | bool | None = None
     """The class that was answered."""
 
-    probabilities: dict[str, float] | list[float] | list[list[float]] | None = None
+    probabilities: dict[str, float] | Numbers | Annotated[list[Numbers], Field(fail_fast=True)] | None = None
     """Probabilities, by class name or in the order of the classes; a list of lists where a tensor holds several
     queries. They need not sum to 1."""
 
@@ -141,7 +142,7 @@ class WireOutput(Wire):
     text: str | None = None
     """The text that was answered."""
 
-    logprobs: list[float] | None = None
+    logprobs: Numbers | None = None
     """Log-probabilities that were disclosed."""
 
     value: float | None = None
@@ -191,10 +192,10 @@ class WireRecord(Wire):
     output: WireOutput | None = None
     """What was answered."""
 
-    inputs: list[WireInput | None] | None = None
+    inputs: Annotated[list[WireInput | None], Field(fail_fast=True)] | None = None
     """What was asked, where one record holds several queries, instead of `input`; at most 1,024."""
 
-    outputs: list[WireOutput | None] | None = None
+    outputs: Annotated[list[WireOutput | None], Field(fail_fast=True)] | None = None
     """The answers to `inputs`, as many, instead of `output`."""
 
     request: WireRequest | None = None

@@ -56,6 +56,8 @@ CASES: list[tuple[str, Any]] = [
     ("too-large", record(input={"vector": [0] * (1024 * 1024 + 1)})),
     ("too-large", tensor(shape=[2**62, 2**62])),
     ("too-large", record(input=None, inputs=[None] * 1025)),
+    ("too-large", record(unknown={str(i): [] for i in range(100_000)})),
+    ("too-large", {"specversion": "1.0", "data": json.dumps({str(i): [] for i in range(100_001)})}),
     ("too-large", tensor(shape=[2048, 2], batch=True)),
     ("missing-field", {}),
     ("missing-field", {key: value for key, value in record().items() if key != "input"}),
