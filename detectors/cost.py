@@ -1,7 +1,7 @@
 """Cost harvesting and denial: somebody makes the model work for nothing.
 
 A client sends many times what it used to send, or inputs and outputs many times as long (ATLAS AML.T0034). The trace is
-growth against the client's own past, in volume and in size.
+growth against the client's own past, in volume and in size, and sizes far beyond those of all its peers.
 
 Sources: Shumailov et al., Sponge Examples (EuroS&P 2021) for inputs that cost most; ATLAS for the rest.
 
@@ -26,5 +26,10 @@ class Cost(NamedTests):
     kinds = frozenset({OPAQUE, DENSE, ROWS, TEXT})
     expressions: ClassVar = {
         "burst": all_of(gate("rate_growth", honest=7.0, attack=9.0), gate("rate", honest=4.6, attack=5.8)),
-        "length": any_of(gate("size_growth", honest=1.2, attack=2.0), gate("output_growth", honest=1.2, attack=2.0)),
+        "length": any_of(
+            gate("size_growth", honest=1.2, attack=2.0),
+            gate("output_growth", honest=1.2, attack=2.0),
+            gate("size_above", honest=0.7, attack=1.4),
+            gate("output_above", honest=0.7, attack=1.4),
+        ),
     }

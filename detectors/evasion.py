@@ -78,6 +78,7 @@ class Evasion(NamedTests):
             gate("near", honest=0.6, attack=0.8),
             gate("largest_cluster", honest=0.5, attack=0.7),
             gate("cluster_size", honest=16, attack=24),
+            gate("far", honest=0.012, attack=0.03),
             gate(feature("far") / feature("near_step"), honest=1.05, attack=1.5),
             NOT_STRAIGHT,
         ),

@@ -19,7 +19,8 @@ class Baseline(NamedTuple):
     `link` the distance under which a query is linked. Manifold of dense inputs: `mean` (width,), `components`
     (rank, width), `level` and `slope` of the log-error on the log-norm, `offsets` per label index, `unit` the spread.
     Rows: `pairs` (p, 8, 8) log-ratios of coarse codes, `singles` (columns, 8) log-rarities, and centre and spread of
-    the two sums over ordinary rows; `domain` (columns,) values per column.
+    the two sums over ordinary rows; `domain` (columns,) values per column. `size` and `output` are the logarithms of
+    input and output sizes that 99 % of the blocks of trusted clients stay below.
     """
 
     near: float
@@ -36,6 +37,8 @@ class Baseline(NamedTuple):
     dependence: Floats
     rarity: Floats
     domain: Floats
+    size: float
+    output: float
 
 
 def unknown(columns: int = 0) -> Baseline:
@@ -56,4 +59,6 @@ def unknown(columns: int = 0) -> Baseline:
         dependence=np.array([nan, nan]),
         rarity=np.array([nan, nan]),
         domain=np.full(columns, 2.0),
+        size=nan,
+        output=nan,
     )

@@ -274,7 +274,7 @@ def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int,
     similarity.similarity(window, 0, near, apart, SEGMENTS if kind == DENSE else max(columns, 1), out[S0:S1])
     repeats.repeats(window, out[S1:S2])
     confidence.confidence(window, out[S2:S3])
-    tempo.tempo(window, header, out[S3:S4])
+    tempo.tempo(window, header, baseline, out[S3:S4])
     if kind == DENSE:
         manifold.manifold(window, out[S4:S5])
         if np.isnan(baseline.link):

@@ -25,7 +25,15 @@ LINK: Final = 0.6  # of the usual nearest distance
 NEAR: Final = 0.62  # usual nearest distance over that of random inputs, until it has been seen
 ENOUGH_ROWS: Final = 192  # rows before the dependence of columns is known
 MOST_TOLD: Final = 2.0  # nats that one pair of columns may say: a single odd cell is no independence
+NEARLY_ALL: Final = 0.99
 CODES: Final = 8
+
+
+def peers(sizes: Floats, outputs: Floats, baseline: Baseline) -> Baseline:
+    """The sizes, from blocks' logarithms of input and output sizes (m,), that nearly all clients stay below."""
+    if len(sizes) < ENOUGH:
+        return baseline
+    return baseline._replace(size=float(np.quantile(sizes, NEARLY_ALL)), output=float(np.quantile(outputs, NEARLY_ALL)))
 
 
 def fit(

@@ -29,6 +29,7 @@ LONGEST: Final = 32_768  # and at the latest after so many more
 FLOOR_CLIENTS: Final = 200  # clients from which floors may be raised: later crowds can not lift them (decision 0005)
 FORGIVEN: Final = 0.01  # of those clients
 VERSIONS: Final = 255
+NEAR, SIZE, OUTPUT = (FEATURES.index(name) for name in ("near_raw", "size", "output"))
 CHUNK: Final = 1_024  # queries that the kernel walks at once, which bounds its room
 
 
@@ -138,10 +139,11 @@ class View:
         names, peaks = self._suspicion()
         rows = np.flatnonzero(trusted(self._rows.clients, names, peaks))
         clients, blocks, features = self._rows.clients[rows], self._rows.blocks[rows], self._rows.features[rows]
-        near = features[:, FEATURES.index("near_raw")]
+        near = features[:, NEAR]
         chosen = self._samples.chosen(lambda keys: trusted(keys, names, peaks))
         sketches, labels = self._samples.sketches[chosen], self._samples.marks["label"][chosen]
-        self.baseline = fitting.fit(self.shape.kind, self.shape.width, sketches, labels, near, self.baseline)
+        sized = fitting.peers(features[:, SIZE], features[:, OUTPUT], self.baseline)
+        self.baseline = fitting.fit(self.shape.kind, self.shape.width, sketches, labels, near, sized)
         self.norms = Norms.fit(self.shape.kind, features, clients, blocks, self._vote_weight)
         self._raise_floors()
         self.next_refit += min(self.next_refit, LONGEST)
