@@ -72,20 +72,22 @@ def cells(shape: tuple[int, ...]) -> NDArray[np.uint8]:
     ([0, 1, 6, 7], [0, 1, 2, 3], 36)
     """
     size = prod(shape)
-    while len(shape) > 1 and shape[0] == 1:
-        shape = shape[1:]
-    channels = shape[-1] if len(shape) > 2 and shape[-1] in CHANNELS else 1
-    height, width = (
-        (shape[-3:-1] if channels > 1 or (len(shape) > 2 and shape[-1] == 1) else shape[-2:])
-        if len(shape) > 1
-        else (1, 1)
-    )
+    height, width, channels = _image(shape)
     if min(height, width) < 2:
         return (np.arange(size) * min(SEGMENTS, size) // size).astype(np.uint8)
     down = np.arange(height) * min(SIDE, height) // height * SIDE
     across = np.arange(width) * min(SIDE, width) // width
     one = np.repeat((down[:, None] + across[None, :]).ravel(), channels)
     return np.tile(one, size // len(one)).astype(np.uint8)
+
+
+def _image(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Height, width and channels (if they run fastest) of the image in which a shape ends; ones where it has none."""
+    while len(shape) > 1 and shape[0] == 1:
+        shape = shape[1:]
+    if len(shape) > 2 and shape[-1] in CHANNELS:
+        return shape[-3], shape[-2], shape[-1]
+    return (shape[-2], shape[-1], 1) if len(shape) > 1 else (1, 1, 1)
 
 
 @njit(cache=True)

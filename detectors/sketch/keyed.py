@@ -3,7 +3,7 @@
 The key keeps whoever sees sketches from testing guesses against them, and whoever sends queries from aiming at
 collisions. It does not help against somebody who has the key: values of few possibilities can then be enumerated.
 64 bits are for telling things apart within a log, not for signatures. Measured against `hashlib.blake2b(key=...)`:
-20 ns for a short string within a kernel, 900 ns for a call from Python.
+22 ns for a short string within a kernel, 590 ns for a call from Python.
 """
 
 from __future__ import annotations

@@ -16,13 +16,13 @@ V = TypeVar("V")
 
 class Hashes:
     """Keyed hashes, each sort under its own key; 0 never occurs. `label` and `index` (of a class without a name) have
-    64 bits, `version` has 32; `model` is a model's name itself, checked."""
+    64 bits, `version` has 32; `model` is a model's name itself. Versions and models are checked as names."""
 
     __slots__ = ("_digest", "index", "label", "model", "version")
 
     def __init__(self, secret: bytes) -> None:
         labels, versions = subkey(secret, "labels"), subkey(secret, "versions")
-        self.label = _memory(lambda name: hash_bytes(labels, named(name, "output").encode()))
+        self.label = _memory(lambda name: hash_bytes(labels, name.encode()))
         self.version = _memory(lambda name: narrow(hash_bytes(versions, named(name, "model.version").encode())))
         self.model = _memory(lambda name: named(name, "model"))
         self.index: Memory[int, int] = Memory(lambda number: self.label[str(number)], _REMEMBERED)

@@ -98,7 +98,7 @@ class AnswerReader:
         hashed = 0
         if label is not None:
             self.seen += 1
-            hashed = self._hashes.label[label if type(label) is str else _label(label)]
+            hashed = self._hashes.label[_label(label)]
         if confidence is not None:
             self.seen += 1
             self._check_scores([confidence], named=True)
@@ -130,8 +130,12 @@ class AnswerReader:
 
 
 def _label(label: Any) -> str:
-    """The name of a class that is no string: 3 and 3.0 are the class "3"."""
+    """The name of a class; a number is the text of that number, so that 3, 3.0 and "3" are one class."""
     kind = type(label)
+    if kind is str:
+        if len(label) > NAME_BYTES:
+            raise Refused("name-too-long", "output.label: a name with more than 512 characters")
+        return str(label)
     if kind is bool:
         return "true" if label else "false"
     if kind is int:

@@ -23,7 +23,8 @@ CELL_TYPE: Final = np.dtype([("name", "<u4"), ("value", "<u8"), ("code", "u1")])
 TEXT_TYPE: Final = np.dtype([("minhash", "u1", MINHASHES), ("head", "<u4"), ("tail", "<u4"), ("variety", "<f4")])
 
 _KINDS: Final = {name: kind for kind, name in KINDS.items()}
-_MOST: Final = {"size": 2**31 - 1, "exact": 2**64 - 1}
+_EXACT_DIGITS: Final = 16
+_MOST_SIZE: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ def read_sketch(given: Any, epoch: str, limits: Limits) -> Premade:
     kind, exact, size, data = _KINDS.get(given["kind"]), given["exact"], given["size"], given["data"]
     if type(exact) is not str or type(size) is not int or type(data) is not str or kind is None:
         raise Unfamiliar
+    if len(exact) != _EXACT_DIGITS:
+        raise Refused("bad-sketch", "input.sketch.exact: 16 hexadecimal digits were expected")
     try:
         return _parse(kind, int.from_bytes(bytes.fromhex(exact)), size, a2b_base64(data, strict_mode=True), limits)
     except (NotBase64, ValueError, OverflowError):
@@ -61,7 +64,7 @@ def read_sketch(given: Any, epoch: str, limits: Limits) -> Premade:
 
 def _parse(kind: int, exact: int, size: int, data: bytes, limits: Limits) -> Premade:
     """ValueError where lengths do not fit or numbers are out of range."""
-    if not 0 <= exact <= _MOST["exact"] or not 0 <= size <= _MOST["size"]:
+    if not 0 <= size <= _MOST_SIZE:
         raise ValueError
     if kind == OPAQUE:
         return Premade(kind, exact, size, _NO_FIXED, _NO_FLOATS)

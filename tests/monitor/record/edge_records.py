@@ -84,8 +84,8 @@ INPUTS = st.one_of(
 OUTPUTS = st.fixed_dictionaries(
     {},
     optional={
-        "label": NAMES | st.integers(),
-        "probabilities": st.lists(SHARES, max_size=12) | st.dictionaries(NAMES, SHARES, max_size=5),
+        "label": st.text(max_size=9) | st.integers() | st.booleans(),
+        "probabilities": st.lists(SHARES, max_size=12) | st.dictionaries(st.text(max_size=9), SHARES, max_size=5),
         "confidence": SHARES,
         "text": st.text(max_size=50),
         "value": FLOATS,

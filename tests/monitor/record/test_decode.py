@@ -99,6 +99,18 @@ def test_probabilities_in_a_list_are_named_by_their_index(decode) -> None:
     assert queries.second[4] == 0
 
 
+def test_classes_may_have_any_name(decode) -> None:
+    odd = [{"probabilities": {name: 0.9, "other": 0.1}} for name in ("", " ", "x" * 512, "ü" * 512, "\0")]
+    odd += [{"label": ""}, {"label": " "}, {"label": True}, {"label": "true"}, {"label": -3}, {"label": 0.5}]
+    decoded = decode(*(record(output=one) for one in odd))
+    assert not decoded.rejected
+    labels = decoded.queries.label.tolist()
+    assert labels[0] == labels[5]
+    assert labels[1] == labels[6]
+    assert labels[7] == labels[8]
+    assert len(set(labels)) == 8
+
+
 def test_the_parameters_of_a_request(decode) -> None:
     asked = {"logprobs": True, "stream": True, "logit_bias": {"50256": -100, "7": 5.0}, "max_tokens": 10**30}
     other = {"logit_bias": {"7": 5, "50256": -100.0}, "logprobs": 0, "temperature": 0.7}
