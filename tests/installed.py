@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 from click.testing import Result
 
@@ -15,6 +19,7 @@ Invoke = Callable[..., Result]  # runs a command in this process: invoke("alerts
 
 REPOSITORY: Final = Path(__file__).parents[1]
 DETECTORS: Final = {"evasion": "detectors.evasion:Evasion", "extraction": "detectors.extraction:Extraction"}
+DEADLINE: Final = 90.0  # seconds that a process gets for what takes it two
 KEY: Final = "a2V5LWZvci10ZXN0cy1rZXktZm9yLXRlc3RzLWtleS0="
 
 
@@ -52,3 +57,43 @@ def run(
         timeout=120,
         check=False,
     )
+
+
+class Daemon:
+    """`probewatch run` as a process; its log goes to a file."""
+
+    def __init__(self, package: Path, config: Path, log: Path, stdin: int | None = None) -> None:
+        self._log = log
+        with log.open("w") as stderr:
+            self.process = subprocess.Popen(
+                command("run", "--config", config), env=environment(package), stderr=stderr, stdin=stdin
+            )
+
+    def lines(self) -> list[dict[str, object]]:
+        """Its log so far."""
+        return [json.loads(line) for line in self._log.read_text().splitlines()]
+
+    def wait_for(self, what: str) -> dict[str, object]:
+        """The first log line with that message."""
+        end = time.monotonic() + DEADLINE
+        while time.monotonic() < end:
+            for line in self.lines():
+                if line["message"] == what:
+                    return line
+            assert self.process.poll() is None, self._log.read_text()
+            time.sleep(0.05)
+        raise AssertionError(f"no line {what!r} in {self._log.read_text()}")
+
+    def page(self, path: str) -> tuple[int, str]:
+        """Status and text of a health page."""
+        port = self.wait_for("starting")["health_port"]
+        try:
+            with urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except HTTPError as error:
+            return error.code, ""
+
+    def metric(self, name: str) -> float:
+        """The sum of the series whose line begins like that."""
+        _, page = self.page("/metrics")
+        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(name))

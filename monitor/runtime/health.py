@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,6 +13,8 @@ from typing import Final, Self
 from monitor.config.runtime import HealthSettings
 from monitor.config.trouble import Trouble
 from monitor.runtime.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -45,14 +49,13 @@ class HealthServer:
 
     def __init__(self, settings: HealthSettings, pulse: Pulse, metrics: Metrics) -> None:
         try:
-            self._server = ThreadingHTTPServer((settings.address, settings.port), _handler(pulse, metrics))
+            self._server = _Server((settings.address, settings.port), _handler(pulse, metrics))
         except OSError as problem:
             raise Trouble(
                 what=f"cannot listen on {settings.address}:{settings.port}: {problem.strerror}",
                 where="health.address, health.port",
                 mend="choose another port, or 0 for any free one",
             ) from None
-        self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
 
@@ -66,6 +69,15 @@ class HealthServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A visitor who went away is not worth a word, anything else is; the base class prints to standard error."""
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            log.exception("a health page failed")
 
 
 def _handler(pulse: Pulse, metrics: Metrics) -> type[BaseHTTPRequestHandler]:

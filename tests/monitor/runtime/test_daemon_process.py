@@ -5,16 +5,13 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import urlopen
+from urllib.error import URLError
 
 import pytest
-from installed import command, environment, metadata, run
+from installed import DEADLINE, Daemon, metadata, run
 from probing import records, write
 
 from monitor.formats.native import parse
-
-DEADLINE = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -64,41 +61,6 @@ port = 0
 """
     )
     return file
-
-
-class Daemon:
-    def __init__(self, package: Path, config: Path, log: Path, stdin: int | None = None) -> None:
-        self._log = log
-        with log.open("w") as stderr:
-            self.process = subprocess.Popen(
-                command("run", "--config", config), env=environment(package), stderr=stderr, stdin=stdin
-            )
-
-    def lines(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self._log.read_text().splitlines()]
-
-    def wait_for(self, what: str) -> dict[str, object]:
-        """The first log line with that message."""
-        end = time.monotonic() + DEADLINE
-        while time.monotonic() < end:
-            for line in self.lines():
-                if line["message"] == what:
-                    return line
-            assert self.process.poll() is None, self._log.read_text()
-            time.sleep(0.05)
-        raise AssertionError(f"no line {what!r} in {self._log.read_text()}")
-
-    def page(self, path: str) -> tuple[int, str]:
-        port = self.wait_for("starting")["health_port"]
-        try:
-            with urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-                return answer.status, answer.read().decode()
-        except HTTPError as error:
-            return error.code, ""
-
-    def metric(self, name: str) -> float:
-        _, page = self.page("/metrics")
-        return sum(float(line.rsplit(" ", 1)[1]) for line in page.splitlines() if line.startswith(name))
 
 
 def test_to_the_end_of_its_files_and_again(package: Path, logs: list[Path], quiet: set[str], tmp_path: Path) -> None:
