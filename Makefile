@@ -1,0 +1,81 @@
+# A fresh machine needs Python 3.11 or newer and make: everything else comes into .venv. The tests with real servers
+# also need Maven, Java 17 and a whole JDK 21; SERVERS=no leaves them out.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell \
+	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(name))))
+INSTALL := .venv/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable
+PYTEST := .venv/bin/python -m pytest
+KERNELS := detectors monitor/engine tests/detectors tests/monitor/engine
+
+.PHONY: help demo test lint types layers unit coverage servers integration docs suite format bench constraints clean
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help: ## This list.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/runtime ## A recorded attack day, end to end.
+	@.venv/bin/probewatch demo
+
+test: servers lint types layers coverage suite ## Every gate and every test, the way continuous integration runs them.
+
+lint: .venv/dev ## Style and order of the code.
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+types: .venv/dev ## Types, strictly.
+	.venv/bin/mypy
+
+layers: .venv/dev ## Who may import whom, how long things may be, what lies where.
+	$(PYTEST) tests/test_architecture.py tests/test_structure.py
+
+unit: .venv/dev ## Tests without servers and without the commands of the manual; half a minute on two idle cores.
+	$(PYTEST) -m 'not servers and not docs'
+
+coverage: .venv/dev ## Branches of detectors and engine that tests reach: 95 % at least. Kernels run uncompiled here.
+	NUMBA_DISABLE_JIT=1 $(PYTEST) -m 'not servers and not docs' --cov=detectors --cov=monitor.engine --cov-branch \
+		--cov-report=term-missing:skip-covered --cov-fail-under=95 $(wildcard $(KERNELS))
+
+servers: .venv/dev ## Fetch the real Kafka and Elasticsearch that tests use, once; says first how much that is.
+	@PYTHONPATH=tests .venv/bin/python -m services.fetch
+
+integration: servers ## Tests with real servers.
+	$(PYTEST) -m servers
+
+docs: .venv/dev ## The commands of README and manual, run, and their output compared.
+	$(PYTEST) -m docs
+
+suite: .venv/dev ## All tests, in one run with one summary.
+	$(PYTEST)
+
+format: .venv/dev ## Put the code into its form.
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+bench: .venv/dev ## The benchmarks: recall and false findings, speed, memory. Takes long.
+	$(INSTALL) '.[dev,traffic]'
+	.venv/bin/python -m tests.benchmarks
+
+constraints: ## Renew constraints.txt from a fresh environment, in .venv-fresh.
+	rm -rf .venv-fresh
+	$(PYTHON) -m venv .venv-fresh
+	.venv-fresh/bin/pip --disable-pip-version-check install --quiet '.[dev]'
+	{ grep '^#' constraints.txt; .venv-fresh/bin/pip freeze --exclude probewatch; } > constraints.new
+	mv constraints.new constraints.txt
+	rm -rf .venv-fresh
+
+clean: ## Remove what was made here; the servers' cache stays.
+	rm -rf .venv .venv-fresh build dist *.egg-info .coverage* .hypothesis .mypy_cache .ruff_cache probewatch-demo
+	find detectors monitor tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11 or newer is on the path; name one: make PYTHON=/path/to/python3' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) .
+	@touch $@
+
+.venv/dev: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) '.[dev]'
+	@touch .venv/runtime $@
