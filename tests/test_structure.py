@@ -1,4 +1,4 @@
-"""How long things may be, and what no module may lack: measured by reading the code of both packages, never by import."""
+"""How long things may be, and what no module may lack: measured by reading both packages, never by import."""
 
 from __future__ import annotations
 
