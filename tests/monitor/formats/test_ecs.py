@@ -12,13 +12,13 @@ from typing import Any
 
 import orjson
 import pytest
+from findings import EXAMPLE, finding, findings
 from hypothesis import given, settings
 
 from monitor.alerts.finding import Contribution, Finding
 from monitor.formats.ecs import headline, render_ecs
 from monitor.formats.native import parse
 from monitor.formats.severity import LEVELS
-from tests.findings import EXAMPLE, finding, findings
 
 HERE = Path(__file__).parent
 SCHEMA = HERE.parents[1] / "schemas/ecs-9.4.0.csv"

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import orjson
 import pytest
+from findings import EXAMPLE, finding, findings
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerts.finding import Contribution, Finding
 from monitor.config.trouble import Trouble
 from monitor.formats.native import encode, moment, parse, render
-from tests.findings import EXAMPLE, finding, findings
 
 
 @given(findings)

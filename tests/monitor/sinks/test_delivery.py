@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from findings import EXAMPLE, finding, several
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +26,6 @@ from monitor.sinks.ndjson import FileSink
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.protocol import DELIVERED, Outcome
 from monitor.sinks.worker import Backoff, Worker
-from tests.findings import EXAMPLE, finding, several
 
 RETRY = Outcome("retry", "busy")
 HOLD = Outcome("hold", "status 401")

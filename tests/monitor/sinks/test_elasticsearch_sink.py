@@ -18,6 +18,8 @@ import orjson
 import pytest
 import urllib3
 from elasticsearch import Elasticsearch
+from findings import EXAMPLE, finding, several
+from loopback import Answer, Call, Script, loopback, self_signed
 from services.launch import Server
 
 from monitor.alerts.finding import Finding
@@ -28,8 +30,6 @@ from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.protocol import Outcome
 from monitor.sinks.siem import install
-from tests.findings import EXAMPLE, finding, several
-from tests.monitor.sinks.loopback import Answer, Call, Script, loopback, self_signed
 
 
 def verdicts(outcomes: Sequence[Outcome]) -> list[str]:

@@ -8,13 +8,13 @@ import resource
 from pathlib import Path
 
 import pytest
+from findings import several
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerts.finding import Finding
 from monitor.formats.native import encode, parse
 from monitor.sinks.ndjson import FileSink, StdoutSink, last_lines
-from tests.findings import several
 
 
 def read(path: Path) -> list[Finding]:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from findings import EXAMPLE, STARTED, finding, several
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -25,7 +26,6 @@ from monitor.record.raw import Partition
 from monitor.record.rejected import Rejected
 from monitor.sinks.outbox import Outbox, Settled
 from monitor.sinks.protocol import DELIVERED, Outcome
-from tests.findings import EXAMPLE, STARTED, finding, several
 
 DAY = 86_400.0
 RETRY = Outcome("retry", "busy")

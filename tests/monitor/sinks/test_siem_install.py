@@ -10,8 +10,10 @@ from typing import Any
 import orjson
 import pytest
 from elasticsearch import Elasticsearch
+from findings import EXAMPLE, finding, findings
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from loopback import Answer, Call, loopback
 from services.launch import Server
 
 from monitor.alerts.finding import Finding
@@ -22,8 +24,6 @@ from monitor.sinks.assets import asset
 from monitor.sinks.client import connect
 from monitor.sinks.elasticsearch import ElasticsearchSink, field_names, stream_name
 from monitor.sinks.siem import NAME, Done, console, install, make_api_key, requests
-from tests.findings import EXAMPLE, finding, findings
-from tests.monitor.sinks.loopback import Answer, Call, loopback
 
 ROOT = Path(__file__).parents[3]
 ASSETS = ("index-template", "ingest-pipeline", "role-writer", "role-reader", "api-key")

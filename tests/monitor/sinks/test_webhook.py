@@ -14,6 +14,8 @@ from typing import Any
 
 import orjson
 import pytest
+from findings import EXAMPLE, finding, several
+from loopback import Answer, Call, Script, loopback, self_signed
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from monitor.config.secret import Secret
@@ -22,8 +24,6 @@ from monitor.config.trouble import Trouble
 from monitor.formats.native import parse
 from monitor.sinks.protocol import Outcome
 from monitor.sinks.webhook import WebhookSink, payload
-from tests.findings import EXAMPLE, finding, several
-from tests.monitor.sinks.loopback import Answer, Call, Script, loopback, self_signed
 
 OLD = "whsec_" + b64encode(bytes(range(24))).decode()
 NEW = "whsec_" + b64encode(bytes(range(100, 164))).decode()
