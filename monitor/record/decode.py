@@ -8,15 +8,15 @@ the log was cut into batches.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from detectors.sketch.keyed import joined
 from detectors.sketch.queries import Queries
+from monitor.record.census import census, key_count
 from monitor.record.columns import ColumnMaker
 from monitor.record.envelope import Document, parse, unwrap
 from monitor.record.gathering import Gathering, Query
 from monitor.record.hashes import Hashes
-from monitor.record.judge import key_count, unknown_fields
+from monitor.record.judge import judge
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.record.pseudonyms import Pseudonyms
@@ -83,15 +83,16 @@ def _read(reader: RecordReader, document: Document, log_time: int) -> tuple[list
     try:
         queries = reader.read(record, log_time, bare_words)
     except (Unfamiliar, KeyError, TypeError):
-        _check_twice(record, keys)
-        unknown_fields(record)
+        _check_twice(key_count(record), keys)
+        judge(record)
         raise Refused("wrong-type", "record: not as its schema says") from None
     if reader.seen == keys:
         return queries, 0
-    _check_twice(record, keys)
-    return queries, unknown_fields(record)
+    found, unknown = census(record)
+    _check_twice(found, keys)
+    return queries, unknown
 
 
-def _check_twice(record: dict[str, Any], keys: int) -> None:
-    if key_count(record) != keys:
+def _check_twice(found: int, keys: int) -> None:
+    if found != keys:
         raise Refused("duplicate-key", "record: the same key twice in one object")

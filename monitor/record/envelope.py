@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 
-from monitor.record.judge import key_count
+from monitor.record.census import key_count
 from monitor.record.raw import Headers
 from monitor.record.refusal import Refused
 from monitor.record.scan import scan

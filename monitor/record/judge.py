@@ -1,10 +1,10 @@
-"""The slow path: finds the words for a record that the fast path did not understand, and counts unknown fields."""
+"""The slow path: finds the words for a record that the fast path did not understand."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from monitor.record.refusal import Refused
 from monitor.record.wire import Wire, WireRecord
@@ -24,44 +24,17 @@ _EXPECTED: Final = {
 }
 
 
-def unknown_fields(record: dict[str, Any]) -> int:
-    """How many fields of the record the schema does not know. Refused where it does not fit the schema."""
+def judge(record: dict[str, Any]) -> None:
+    """Refused, with the reason, where the record does not fit the schema."""
     try:
-        return _unknown(WireRecord.model_validate(record))
+        WireRecord.model_validate(record)
     except ValidationError as problem:
         raise _refusal(problem) from None
     except RecursionError:
         raise Refused("wrong-type", "record: nested too deeply") from None
 
 
-def key_count(document: Any) -> int:
-    """Keys of all objects in a parsed document."""
-    found = 0
-    rest = [document]
-    while rest:
-        one = rest.pop()
-        if type(one) is dict:
-            found += len(one)
-            rest += one.values()
-        elif type(one) is list:
-            rest += one
-    return found
-
-
-def _unknown(wire: BaseModel) -> int:
-    total = len(wire.model_extra or ())
-    for value in wire.__dict__.values():
-        for one in value if type(value) is list else (value,):
-            if isinstance(one, Wire):
-                total += _unknown(one)
-    return total
-
-
-def _fields(model: type[BaseModel]) -> frozenset[str]:
-    return frozenset().union(*(each.model_fields for each in (model, *Wire.__subclasses__())))
-
-
-_KNOWN: Final = _fields(WireRecord)
+_KNOWN: Final = frozenset(name for model in Wire.__subclasses__() for name in model.model_fields)
 
 
 def _refusal(problem: ValidationError) -> Refused:
