@@ -76,7 +76,7 @@ def records(values: Floats, sign: float) -> float:
 def chain(window: Any, base: int, out: Floats) -> None:
     """Fill root_margin .. label_gain along the cluster of that base."""
     n = len(window)
-    last = -1
+    last = n - 1  # of repeats alone: the latest
     for i in range(n):
         if window[i].base == base and not window[i].flags & REPEAT:
             last = i
@@ -93,7 +93,7 @@ def chain(window: Any, base: int, out: Floats) -> None:
     out[6] = trend(rising[:m]) * grown
     out[7] = records(falling[:m], -1.0)
     out[8] = records(rising[:m], 1.0)
-    out[9] = rising[m - 1] - rising[0]
+    out[9] = rising[m - 1] - rising[0] if m else 0.0
 
 
 @njit(cache=True)

@@ -6,7 +6,7 @@ of rows and texts are cut so that a client takes 8 KiB at most.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,9 +18,17 @@ FIRST_BLOCK: Final = 20  # queries after which detectors are first asked about a
 BLOCK: Final = 10  # queries between two blocks after that
 
 
-def record(fields: list[tuple[str, str]]) -> np.dtype[np.record]:
-    """A type whose elements are read and written by attribute, so that kernels run uncompiled as well."""
-    return np.dtype((np.record, fields))
+class Record(np.record):
+    """An element whose fields are its attributes, `base` and `flags` included, so that kernels run uncompiled too."""
+
+    def __getattribute__(self, name: str) -> Any:
+        fields = super().__getattribute__("dtype").fields
+        return self[name] if name in fields else super().__getattribute__(name)
+
+
+def record(fields: list[tuple[str, str]]) -> np.dtype[Any]:
+    """The type of such elements."""
+    return np.dtype((Record, fields))
 
 
 # bits of an entry's flags

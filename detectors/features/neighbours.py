@@ -49,7 +49,7 @@ def pack_dense(projection: NDArray[np.float32], segments: Bytes, out: Bytes) -> 
 @njit(cache=True)
 def signed(byte: int) -> int:
     """The int8 that lies in a byte."""
-    return byte - 256 if byte > 127 else byte
+    return int(byte) - 256 if byte > 127 else int(byte)
 
 
 @njit(cache=True, fastmath={"reassoc", "contract"})

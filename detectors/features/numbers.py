@@ -45,7 +45,7 @@ def entropy(counts: Floats) -> float:
     for count in counts:
         if count > 0:
             result -= count / total * np.log(count / total)
-    return result
+    return float(result)
 
 
 @njit(cache=True)
