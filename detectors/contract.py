@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,16 @@ class Blocks:
     """Feature rows of n blocks, of any clients of one model, in the order in which the blocks were completed.
 
     `features` maps a feature's name to its (n,) column; NaN where a window does not have it. `kind` is the kind of
-    input (OPAQUE, DENSE, ROWS, TEXT). `queries` (n,) counts the client's queries so far. `settings` of the model that
-    detectors may read (sensitive columns and the like) stand in `features` already.
+    input (OPAQUE, DENSE, ROWS, TEXT). `queries` (n,) counts the client's queries so far. What detectors that learn need
+    beside: `clients` (n,) keys that tell clients apart and nothing else, and `counts` (n,), each client's blocks so
+    far, from 1; None where nobody asks.
     """
 
     kind: int
     features: Mapping[str, Floats]
     queries: NDArray[np.int64]
+    clients: NDArray[np.uint64] | None = None
+    counts: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -70,4 +73,34 @@ class Detector(Protocol):
 
     def reasons(self, blocks: Blocks, row: int, test: int) -> tuple[Reason, ...]:
         """The features behind one score, the weakest first: what would have kept the test silent."""
+        ...
+
+
+@runtime_checkable
+class LearningDetector(Detector, Protocol):
+    """A detector that knows what is ordinary for one model. An instance never changes: teaching gives another one.
+
+    Strengths are -log10(p) / 6, cut to 0 .. 1, where p is the share of ordinary clients that are as strange at that
+    block of theirs; 0 where it does not judge, or does not know yet.
+    """
+
+    def taught(self, lesson: Blocks) -> Self:
+        """The detector that has learnt from these blocks, which are those of trusted clients, and from nothing else."""
+        ...
+
+    @property
+    def learning(self) -> bool:
+        """Whether it still knows too little to judge."""
+        ...
+
+    def profile(self, blocks: Blocks, row: int) -> str | None:
+        """The ordinary kind of traffic that is nearest to a block; None while it knows of none."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that it has learnt, as arrays."""
+        ...
+
+    def restored(self, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The detector whose `arrays` these are."""
         ...

@@ -1,7 +1,7 @@
 """From strengths and p-values to e-values, and from those to what an analyst reads: budget, risk, severity.
 
 An e-value is a bet against "this client is honest": on honest clients it averages to at most 1, so that one client in
-1,000 reaches 1,000. E-values of one client average, whatever depends on what; p-values do not.
+1,000 reaches 1,000.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import Final, Literal
 import numpy as np
 
 from detectors.contract import Floats
-from detectors.scoring.tail import e_value
-from detectors.scoring.vote import LOUD
 
 SPEAKS: Final = 0.5  # the structural floor of every named test
 DECADES: Final = 6.0  # orders of magnitude from strength 0 to 1
@@ -42,17 +40,6 @@ WORTH: Final[Mapping[str, float]] = MappingProxyType(
 Severity = Literal["low", "medium", "high", "critical"]
 
 
-def neighbours(previous: Floats, current: Floats) -> Floats:
-    """What two neighbouring blocks say together, elementwise: their mean; a first block (previous NaN) counts 0.8.
-
-    One block in which a test speaks is often a fit of chance; an attack goes on.
-
-    >>> neighbours(np.array([np.nan, 0.25]), np.array([0.5, 0.75])).tolist()
-    [0.4, 0.5]
-    """
-    return np.where(np.isnan(previous), ALONE * current, (previous + current) / 2)
-
-
 def named_evidence(strength: Floats, raised: Floats | float = SPEAKS) -> Floats:
     """E-value of a named test from its strength of 0 to 1 (two neighbouring blocks): 10 ^ (6 (strength - lift)).
 
@@ -68,33 +55,6 @@ def named_evidence(strength: Floats, raised: Floats | float = SPEAKS) -> Floats:
     lift = np.maximum(np.asarray(raised) - SPEAKS, 0.0)
     beyond = np.round(strength - lift, 12)  # a test exactly at its floor has exactly 1,000
     return np.asarray(10.0 ** (DECADES * beyond))
-
-
-def novelty_evidence(p: Floats) -> Floats:
-    """E-value of a client's novelty from its client-tail p-value; 1, no bet, while the tail is not known (NaN)."""
-    e = e_value(p)
-    return np.where(np.isnan(e), 1.0, e)
-
-
-def vote_evidence(share: Floats) -> Floats:
-    """E-value of one block's river vote, 0 to 50: share / 0.02, as each voter speaks on 2 % of ordinary blocks.
-
-    Fair for one block, not for the largest of many: an eccentric client is voted against again and again. Give it
-    a small weight.
-    """
-    return share / (1.0 - LOUD)
-
-
-def fused(evalues: Floats, weights: Floats) -> Floats:
-    """Weighted mean of J e-values for each of n clients: evalues (n, J), weights (J,) not negative, not all 0; (n,).
-
-    Source: Vovk and Wang, Annals of Statistics 2021: the mean is the one symmetric way to merge e-values that needs no
-    independence. Its price: evidence of weight w alone must be 1 / w times as large. NaN (not known) counts 1.
-    """
-    if np.any(weights < 0) or not weights.sum() > 0:
-        raise ValueError("the weights of evidence are numbers of at least 0, and not all of them are 0")
-    known = np.where(np.isnan(evalues), 1.0, evalues)
-    return np.asarray(np.ascontiguousarray(known * (weights / weights.sum())).sum(axis=1))
 
 
 def required_evalue(budget: float, share: float = 1.0) -> float:

@@ -17,25 +17,6 @@ Folds = NDArray[np.int64]
 MINIMUM_ROWS = 60  # of each fold; below, nothing is known yet
 
 
-def confirmed(previous: Floats, current: Floats) -> Floats:
-    """Surprise of two neighbouring blocks: the smaller, elementwise; a first block (previous NaN) stands for itself.
-
-    A client's running maximum of it is what ClientTail compares with other clients.
-    """
-    return np.fmin(previous, current)
-
-
-def carried(now: Floats, then: Floats, peak: Floats) -> Floats:
-    """Running maxima of teaching rows in the measure of today's profiles, (n,).
-
-    A client's maximum was taken over all its blocks, under the profiles of that time, and only some blocks are kept.
-    So what it lay above its block's surprise `then` is added to that block's surprise `now`, in nats. Where there
-    were no profiles yet (NaN) the block stands for itself: the first tail is a little short of maxima.
-    """
-    above = peak - then
-    return np.where(np.isnan(above), now, now + above)
-
-
 @dataclass(frozen=True, slots=True)
 class Nearest:
     """The ordinary profile nearest to each of n blocks, and how the block departs from it, the largest first.

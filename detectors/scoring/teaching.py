@@ -22,36 +22,31 @@ Keys = NDArray[np.uint64]
 Counts = NDArray[np.int64]
 
 
-def may_teach(strength: Floats, blocks: Counts, learn_below: float = LEARN_BELOW) -> NDArray[np.bool_]:
-    """Which rows may teach: those of a client's 1st, 2nd, 4th, 8th, ... block that look like no named attack, (n,).
+def scheduled(blocks: Counts) -> NDArray[np.bool_]:
+    """Whether a client teaches, and is judged, at that block of its own, (n,): its 1st, 2nd, 4th, 8th ...
 
-    `strength` (n,) is the largest strength of any named test so far in this client's window, `blocks` (n,) the
-    client's count of blocks from 1. Rows are scored before they are learnt; learning what was just called an attack
-    hid 279 of 400 attack records in a trial with half-space trees. The schedule bounds what one client can
-    move: a thousand blocks teach ten rows, and twice the traffic is one row more. It does not bound many clients: who
-    controls a share of the clients controls that share of the rows, as long as no named test sees them.
+    The schedule bounds what one client can move: a thousand blocks teach ten rows, and twice the traffic is one row
+    more. It does not bound many clients: who controls a share of the clients controls that share of the rows, as long
+    as no named test sees them.
 
-    >>> may_teach(np.array([0.0, 0.1, 0.1, 0.9]), np.array([1, 3, 4, 8])).tolist()
-    [True, False, True, False]
+    >>> scheduled(np.array([1, 2, 3, 4, 6, 8])).tolist()
+    [True, True, False, True, False, True]
     """
-    scheduled = (blocks > 0) & ((blocks & (blocks - 1)) == 0)
-    return np.asarray(scheduled & (strength < learn_below))
+    return np.asarray((blocks > 0) & ((blocks & (blocks - 1)) == 0))
 
 
 class TeachingRows:
     """The latest teaching rows of one model, at most `capacity`; memory is taken once and never grows.
 
-    A row is the features of one block, the key of its client (a 64-bit hash of the pseudonym), the client's count of
-    blocks, and running `marks` of that client (its surprise, its running maximum of it, its largest strength per
-    named test). One client holds at most a `share` of the buffer, forgotten and new starts included; beyond it, its
+    A row is the features of one block, the key of its client (a 64-bit hash of the pseudonym), and the client's
+    count of blocks. One client holds at most a `share` of the buffer, forgotten and new starts included; beyond it, its
     new rows replace its own oldest ones, never those of others.
     """
 
-    def __init__(self, features: int, marks: int, capacity: int = CAPACITY, share: float = SHARE) -> None:
+    def __init__(self, features: int, capacity: int = CAPACITY, share: float = SHARE) -> None:
         self.most_of_one = max(1, int(share * capacity))
         self.added = 0
         self._features = np.zeros((capacity, features))
-        self._marks = np.zeros((capacity, marks))
         self._clients = np.zeros(capacity, np.uint64)
         self._blocks = np.zeros(capacity, np.int64)
         self._born = np.full(capacity, -1, np.int64)
@@ -59,14 +54,14 @@ class TeachingRows:
     def __len__(self) -> int:
         return int(np.count_nonzero(self._born >= 0))
 
-    def add(self, features: Floats, clients: Keys, blocks: Counts, marks: Floats) -> None:
-        """Take n rows, in their order: features (n, f), clients (n,), blocks (n,), marks (n, m).
+    def add(self, features: Floats, clients: Keys, blocks: Counts) -> None:
+        """Take n rows, in their order: features (n, f), clients (n,), blocks (n,).
 
         One by one: the result is the same however the rows were cut into calls.
         """
         for row in range(len(clients)):
             place = self._place(clients[row])
-            self._features[place], self._marks[place] = features[row], marks[row]
+            self._features[place] = features[row]
             self._clients[place], self._blocks[place] = clients[row], blocks[row]
             self._born[place] = self.added
             self.added += 1
@@ -81,7 +76,7 @@ class TeachingRows:
     @property
     def nbytes(self) -> int:
         """Bytes of the buffer."""
-        own = (self._features, self._marks, self._clients, self._blocks, self._born)
+        own = (self._features, self._clients, self._blocks, self._born)
         return sum(array.nbytes for array in own)
 
     @property
@@ -93,11 +88,6 @@ class TeachingRows:
     def features(self) -> Floats:
         """(n, f), oldest first."""
         return self._features[self.order]
-
-    @property
-    def marks(self) -> Floats:
-        """(n, m), oldest first."""
-        return self._marks[self.order]
 
     @property
     def clients(self) -> Keys:
@@ -113,7 +103,6 @@ class TeachingRows:
         """The whole buffer, for a snapshot."""
         return {
             "features": self.features,
-            "marks": self.marks,
             "clients": self.clients,
             "blocks": self.blocks,
             "born": self._born[self.order],
@@ -124,10 +113,10 @@ class TeachingRows:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> TeachingRows:
         """The same buffer again."""
         capacity, most_of_one, added = (int(limit) for limit in arrays["limits"])
-        rows = cls(arrays["features"].shape[1], arrays["marks"].shape[1], capacity)
+        rows = cls(arrays["features"].shape[1], capacity)
         n = len(arrays["born"])
         rows.most_of_one, rows.added = most_of_one, added
-        rows._features[:n], rows._marks[:n], rows._born[:n] = arrays["features"], arrays["marks"], arrays["born"]
+        rows._features[:n], rows._born[:n] = arrays["features"], arrays["born"]
         rows._clients[:n], rows._blocks[:n] = arrays["clients"], arrays["blocks"]
         return rows
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.contract import Blocks, Detector, Floats, Reason
+from detectors.contract import Blocks, Detector, Floats, LearningDetector, Reason
+from detectors.scoring.nesting import inside, nested
 
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One column of the bank's scores."""
+    """One column of the bank's scores. `learnt`: its strengths are those of a detector that learns."""
 
     detector: str
     name: str
     family: str
-    kinds: frozenset[int]
+    learnt: bool
 
 
 class Bank:
@@ -28,11 +31,12 @@ class Bank:
         self.detectors = tuple(sorted(detectors, key=lambda detector: detector.name))
         self.sensitive: Mapping[str, Mapping[int, str]] = {} if sensitive is None else sensitive
         self.tests = tuple(
-            Test(detector.name, test, detector.family, detector.kinds)
+            Test(detector.name, test, detector.family, isinstance(detector, LearningDetector))
             for detector in self.detectors
             for test in detector.tests
         )
         self.families = np.array([test.family for test in self.tests])
+        self.learnt = np.array([test.learnt for test in self.tests], np.bool_)
         self._owner = [(detector, at) for detector in self.detectors for at in range(len(detector.tests))]
 
     def __len__(self) -> int:
@@ -50,3 +54,37 @@ class Bank:
         """Why a test has its strength in one row."""
         detector, at = self._owner[test]
         return detector.reasons(blocks, row, at)
+
+    def profile(self, blocks: Blocks, row: int) -> str | None:
+        """The ordinary kind of traffic nearest to a block, as the first detector that learns has it."""
+        return next((detector.profile(blocks, row) for detector in self._learners()), None)
+
+    @property
+    def learning(self) -> bool:
+        """Whether a detector still knows too little to judge."""
+        return any(detector.learning for detector in self._learners())
+
+    def taught(self, lesson: Blocks) -> Bank:
+        """The same bank, with the detectors that learn taught by these blocks of trusted clients."""
+        return self._with(
+            detector.taught(lesson) if isinstance(detector, LearningDetector) else detector
+            for detector in self.detectors
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that was learnt, as arrays."""
+        parts = [nested(detector.name, detector.arrays()) for detector in self._learners()]
+        return {name: array for part in parts for name, array in part.items()}
+
+    def restored(self, arrays: Mapping[str, NDArray[Any]]) -> Bank:
+        """The same bank, knowing what `arrays` gave."""
+        return self._with(
+            detector.restored(inside(detector.name, arrays)) if isinstance(detector, LearningDetector) else detector
+            for detector in self.detectors
+        )
+
+    def _learners(self) -> list[LearningDetector]:
+        return [detector for detector in self.detectors if isinstance(detector, LearningDetector)]
+
+    def _with(self, detectors: Iterable[Detector]) -> Bank:
+        return Bank(tuple(detectors), self.sensitive)

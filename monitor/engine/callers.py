@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Blocks
+from detectors.features.refusals import KEYS, MODELS
 from detectors.sketch.queries import OPAQUE, Queries
 from monitor.alerts.finding import Evidence, Exposure
 from monitor.engine.clock import MINUTE
@@ -24,8 +25,6 @@ from monitor.engine.verdicts import Court, Verdict
 REMEMBERED: Final = 16_384  # addresses, and keys, of which refusals are remembered; the longest quiet leave first
 TRIED: Final = 256  # keys or models of one caller that are told apart
 HOUR: Final = 60 * MINUTE
-KEYS: Final = "refused_keys"
-MODELS: Final = "refused_models"
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.scoring.novelty import inside, nested
+from detectors.scoring.nesting import inside, nested
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding, Lineage
 from monitor.config.engine import EngineSettings
@@ -116,7 +116,7 @@ class PartitionEngine:
         if full:
             return None
         self._shapes[model] += 1
-        view = View(model, shape, self._settings.clients, self._bank, self._settings.vote_weight)
+        view = View(model, shape, self._settings.clients, self._bank)
         self._views[model, shape] = view
         return view
 
@@ -132,7 +132,7 @@ class PartitionEngine:
             findings_dropped=self._findings.dropped,
             bytes=sum(view.nbytes for view in views),
             models=len(self._shapes),
-            learning=tuple(sorted({view.model for view in views if view.norms.learning})),
+            learning=tuple(sorted({view.model for view in views if view.bank.learning})),
         )
 
     def dump(self) -> dict[str, NDArray[Any]]:

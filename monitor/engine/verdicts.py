@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Floats
-from detectors.features.walk import FEATURES
-from detectors.scoring.evidence import SPEAKS, named_evidence, required_evalue
+from detectors.scoring.evidence import DECADES, SPEAKS, named_evidence, required_evalue
 from detectors.scoring.tail import e_value
 from monitor.alerts.finding import Contribution, Evidence, Exposure
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
-from monitor.engine.view import Judged, keys_of
+from monitor.engine.view import Judged
 
 NOVELTY: Final = "novelty"
 
@@ -87,55 +87,57 @@ class Court:
         return float(e_value(np.array([self.rare]))[0]) if family == NOVELTY else self.required
 
     def verdicts(self, model: str, judged: Judged) -> Iterator[Verdict]:
-        """The blocks in which a named test or novelty beats its budget, in order."""
-        evalues = named_evidence(judged.running, judged.floors)
-        speaks = (judged.running >= np.maximum(judged.floors, SPEAKS)) & (evalues >= self.required)
-        novel = judged.novelty < self.rare
-        for row in np.flatnonzero(speaks.any(axis=1) | novel).tolist():
-            named = [self._named(judged, row, test, evalues) for test in np.flatnonzero(speaks[row]).tolist()]
-            strange = [self._novel(judged, row)] if novel[row] else []
-            pieces = sorted(named + strange, key=lambda piece: (PRECEDENCE.index(piece.family), -piece.evalue))
-            yield verdict(model, judged, row, tuple(pieces))
+        """The blocks in which a test beats its budget, in order."""
+        evalues, speaks = self._heard(judged)
+        for row in np.flatnonzero(speaks.any(axis=1)).tolist():
+            tests = np.flatnonzero(speaks[row]).tolist()
+            pieces = [self._evidence(judged, row, test, evalues[row, test]) for test in tests]
+            yield verdict(model, judged, row, by_precedence(pieces))
+
+    def _heard(self, judged: Judged) -> tuple[Floats, NDArray[np.bool_]]:
+        """E-values (n, tests), and which of them beat their budgets."""
+        learnt, running = judged.bank.learnt, judged.running
+        evalues = named_evidence(running, judged.floors)
+        speaks = (running >= np.maximum(judged.floors, SPEAKS)) & (evalues >= self.required)
+        rare = 10.0 ** (-DECADES * running[:, learnt])
+        evalues[:, learnt], speaks[:, learnt] = e_value(rare), rare < self.rare
+        return evalues, speaks
 
     def at_once(self, blocks: Blocks) -> tuple[Evidence, ...]:
         """Evidence from a single block that needs no confirmation, because what it counts are repetitions already."""
-        strengths = self.bank.score(blocks)[0]
+        strengths = self.bank.score(blocks)
         evalues = named_evidence(strengths)
-        found = []
-        for test in np.flatnonzero((strengths >= SPEAKS) & (evalues >= self.required)).tolist():
-            reasons = self.bank.reasons(blocks, 0, test)[:LEADING]
-            shown = tuple(Contribution(r.feature, number(r.value), 0.0, number(r.share)) for r in reasons)
-            of = self.bank.tests[test]
-            strength = number(min(strengths[test], 1.0))
-            found.append(Evidence(of.detector, of.name, of.family, strength, number(evalues[test]), shown))
-        return tuple(sorted(found, key=lambda piece: (PRECEDENCE.index(piece.family), -piece.evalue)))
+        speaks = np.flatnonzero((strengths[0] >= SPEAKS) & (evalues[0] >= self.required)).tolist()
+        found = [evidence(self.bank, blocks, 0, test, strengths[0, test], evalues[0, test], {}) for test in speaks]
+        return by_precedence(found)
 
-    def _named(self, judged: Judged, row: int, test: int, evalues: Floats) -> Evidence:
-        reasons = self.bank.reasons(judged.blocks, row, test)
-        shown = [
-            Contribution(reason.feature, number(reason.value), usual(judged, reason.feature), number(reason.share))
-            for reason in reasons[:LEADING]
-        ]
-        of = self.bank.tests[test]
-        strength, evalue = number(min(judged.running[row, test], 1.0)), number(evalues[row, test])
-        return Evidence(of.detector, of.name, of.family, strength, evalue, tuple(shown))
+    def _evidence(self, judged: Judged, row: int, test: int, evalue: float) -> Evidence:
+        strength = judged.running[row, test]
+        return evidence(judged.bank, judged.blocks, row, test, strength, evalue, judged.usual)
 
-    def _novel(self, judged: Judged, row: int) -> Evidence:
-        p = float(judged.novelty[row])
-        near = judged.norms.nearest(judged.features[row], keys_of([judged.clients[row]])[0])
-        departures = near[1] if near else []
-        shown = [
-            Contribution(name, number(judged.blocks.features[name][row]), number(usual), number(min(abs(z) / 6, 1)))
-            for name, z, usual in departures
-        ]
-        strength = float(np.clip(-np.log10(max(p, 1e-12)) / 6, 0, 1))
-        return Evidence(NOVELTY, "profiles", NOVELTY, number(strength), number(e_value(np.array([p]))[0]), tuple(shown))
+
+def evidence(
+    bank: Bank, blocks: Blocks, row: int, test: int, strength: float, evalue: float, usual: Mapping[str, float]
+) -> Evidence:
+    """What one test says of one block, with the numbers behind it."""
+    of = bank.tests[test]
+    reasons = bank.reasons(blocks, row, test)
+    leading = reasons[-LEADING:] if of.learnt else reasons[:LEADING]
+    shown = tuple(
+        Contribution(reason.feature, number(reason.value), known(usual, reason.feature), number(reason.share))
+        for reason in leading
+    )
+    return Evidence(of.detector, of.name, of.family, number(min(strength, 1.0)), number(evalue), shown)
+
+
+def by_precedence(pieces: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """The family to be named first, and the strongest of its evidence first."""
+    return tuple(sorted(pieces, key=lambda piece: (PRECEDENCE.index(piece.family), -piece.evalue)))
 
 
 def verdict(model: str, judged: Judged, row: int, evidence: tuple[Evidence, ...]) -> Verdict:
     """The verdict on one block."""
     head = judged.heads[row]
-    near = judged.norms.nearest(judged.features[row], keys_of([judged.clients[row]])[0])
     return Verdict(
         index=int(judged.index[row]),
         model=model,
@@ -146,7 +148,7 @@ def verdict(model: str, judged: Judged, row: int, evidence: tuple[Evidence, ...]
         last_offset=int(head["last_offset"]),
         queries=int(head["count"]),
         evidence=evidence,
-        profile=None if near is None else f"profile {near[0] + 1}",
+        profile=judged.bank.profile(judged.blocks, row),
         exposure=Exposure(
             queries=int(head["count"]),
             answered=int(head["answered"]),
@@ -158,12 +160,9 @@ def verdict(model: str, judged: Judged, row: int, evidence: tuple[Evidence, ...]
     )
 
 
-def usual(judged: Judged, feature: str) -> float | None:
+def known(usual: Mapping[str, float], feature: str) -> float | None:
     """The model's usual value of a feature; None where it is not known, or not a plain feature."""
-    if feature not in FEATURES:
-        return None
-    value = float(judged.norms.usual[FEATURES.index(feature)])
-    return None if np.isnan(value) else number(value)
+    return number(usual[feature]) if feature in usual else None
 
 
 def number(value: float) -> float:

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Floats
 from detectors.features import baseline as baselines
+from detectors.features.layout import BLOCK, FIRST_BLOCK
 from detectors.features.walk import FEATURES, Out, Steps, room, walk
 from detectors.features.windows import Windows
 from detectors.scoring import baselines as fitting
-from detectors.scoring.novelty import Norms, inside, nested, scheduled
+from detectors.scoring.nesting import inside, nested
 from detectors.scoring.running import run
 from detectors.scoring.samples import Samples
 from detectors.scoring.tail import raised_floor
-from detectors.scoring.teaching import LEARN_BELOW, TeachingRows
+from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, scheduled
 from monitor.engine.bank import Bank
 from monitor.engine.step import LABELS, Names, Shape, Step
 
@@ -38,8 +39,8 @@ class Judged:
     """Blocks of one view in the order of the log; n rows.
 
     `index` (n,) is the query of the batch that ended the block; `heads` the client's header then; `classes` how many
-    classes the client had seen; `features` (n, features); `running` (n, tests); `floors` (tests,) what each test had
-    to reach; `novelty` (n,) p-values, NaN where not judged; `norms` those by which it was judged.
+    classes the client had seen, of `classes_known`; `running` (n, tests) what each test says together with the block
+    before; `floors` (tests,) what each had to reach; `bank` the detectors that said it; `usual` the model's medians.
     """
 
     index: NDArray[np.int64]
@@ -49,27 +50,26 @@ class Judged:
     classes: NDArray[np.int32]
     classes_known: int
     blocks: Blocks
-    features: Floats
     running: Floats
     floors: Floats
-    novelty: Floats
-    norms: Norms
+    bank: Bank
+    usual: Mapping[str, float]
 
 
 class View:
     """State of one model and one shape of input. Everything in it follows from the queries fed, one by one."""
 
-    def __init__(self, model: str, shape: Shape, most: int, bank: Bank, vote_weight: float) -> None:
+    def __init__(self, model: str, shape: Shape, most: int, bank: Bank) -> None:
         self.model, self.shape = model, shape
-        self._bank, self._vote_weight = bank, vote_weight
+        self.bank = bank
         self.windows = Windows(shape.kind, len(shape.columns), most, len(bank))
         self.labels, self.versions = Names(LABELS), Names(VERSIONS)
         self.baseline = baselines.unknown(len(shape.columns))
-        self.norms = Norms.unknown(shape.kind)
+        self.usual: dict[str, float] = {}
         self.floors = np.full(len(bank), 0.5)
         self.next_refit = FIRST_REFIT
         self._samples = Samples(self.windows.state.sketches.shape[2])
-        self._rows = TeachingRows(len(FEATURES), 0)
+        self._rows = TeachingRows(len(FEATURES))
         self._room: Out = room(CHUNK)
         sensitive = bank.sensitive.get(model, {})
         self._sensitive = np.uint64(sum(1 << at for at, name in enumerate(shape.columns[:64]) if name in sensitive))
@@ -103,16 +103,18 @@ class View:
         out = self._room
         at = out.ended[:ended]
         features, heads = out.features[:ended].copy(), out.heads[:ended].copy()
-        columns = {name: features[:, column] for column, name in enumerate(FEATURES)}
-        blocks = Blocks(self.shape.kind, columns, heads["count"].copy())
-        running = np.zeros((ended, len(self._bank)))
-        run(slots[at], heads["blocks"], self._bank.score(blocks), self.windows.last, self.windows.peak, running)
         clients = [step.clients[i] for i in at.tolist()]
-        keys = keys_of(clients)
-        counts = heads["blocks"].astype(np.int64)
-        novelty = self.norms.p_values(features, keys, counts)
-        teach = scheduled(counts)
-        self._rows.add(features[teach], keys[teach], counts[teach], np.zeros((int(teach.sum()), 0)))
+        blocks = Blocks(
+            self.shape.kind,
+            {name: features[:, column] for column, name in enumerate(FEATURES)},
+            heads["count"].copy(),
+            keys_of(clients),
+            heads["blocks"].astype(np.int64),
+        )
+        strengths, running = self.bank.score(blocks), np.zeros((ended, len(self.bank)))
+        run(slots[at], heads["blocks"], strengths, self.windows.last, self.windows.peak, running)
+        running[:, self.bank.learnt] = strengths[:, self.bank.learnt]  # calibrated block by block
+        self._teach(blocks, features)
         return Judged(
             index=step.index[at],
             clients=clients,
@@ -121,12 +123,18 @@ class View:
             classes=out.classes[:ended].copy(),
             classes_known=len(self.labels),
             blocks=blocks,
-            features=features,
             running=running,
             floors=self.floors,
-            novelty=novelty,
-            norms=self.norms,
+            bank=self.bank,
+            usual=self.usual,
         )
+
+    def _teach(self, blocks: Blocks, features: Floats) -> None:
+        """Let scheduled blocks wait for the next refit, which chooses those of trusted clients."""
+        counts, keys = blocks.counts, blocks.clients
+        if counts is not None and keys is not None:
+            at = scheduled(counts)
+            self._rows.add(features[at], keys[at], counts[at])
 
     def _sample(self, step: Step, teach: NDArray[np.bool_]) -> None:
         at = np.flatnonzero(teach)
@@ -138,13 +146,18 @@ class View:
         """Learn from trusted clients, and publish what was learnt until the next refit."""
         names, peaks = self._suspicion()
         rows = np.flatnonzero(trusted(self._rows.clients, names, peaks))
-        clients, blocks, features = self._rows.clients[rows], self._rows.blocks[rows], self._rows.features[rows]
-        near = features[:, NEAR]
+        features = self._rows.features[rows]
         chosen = self._samples.chosen(lambda keys: trusted(keys, names, peaks))
         sketches, labels = self._samples.sketches[chosen], self._samples.marks["label"][chosen]
         sized = fitting.peers(features[:, SIZE], features[:, OUTPUT], self.baseline)
-        self.baseline = fitting.fit(self.shape.kind, self.shape.width, sketches, labels, near, sized)
-        self.norms = Norms.fit(self.shape.kind, features, clients, blocks, self._vote_weight)
+        self.baseline = fitting.fit(self.shape.kind, self.shape.width, sketches, labels, features[:, NEAR], sized)
+        columns = {name: features[:, column] for column, name in enumerate(FEATURES)}
+        counts = self._rows.blocks[rows]
+        lesson = Blocks(self.shape.kind, columns, FIRST_BLOCK + BLOCK * (counts - 1), self._rows.clients[rows], counts)
+        self.bank = self.bank.taught(lesson)
+        self.usual = {
+            name: float(np.nanmedian(column)) for name, column in columns.items() if np.isfinite(column).any()
+        }
         self._raise_floors()
         self.next_refit += min(self.next_refit, LONGEST)
 
@@ -159,7 +172,7 @@ class View:
         """Keys of the remembered clients, ascending, and the most that any named test ever said of each."""
         slots = self.windows.in_use()
         names = np.ascontiguousarray(self.windows.names[slots, :8]).view(np.uint64)[:, 0]
-        peaks = self.windows.peak[slots].max(axis=1, initial=0.0).astype(np.float64)
+        peaks = self.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64)
         order = np.argsort(names, kind="stable")
         return names[order], peaks[order]
 
@@ -174,7 +187,8 @@ class View:
             **nested("samples", self._samples.dump()),
             **nested("rows", self._rows.arrays()),
             **nested("baseline", fitting.dump(self.baseline)),
-            **nested("norms", self.norms.arrays()),
+            **nested("learnt", self.bank.arrays()),
+            **nested("usual", {name: np.array([value]) for name, value in self.usual.items()}),
         }
 
     def load(self, arrays: Arrays) -> None:
@@ -188,7 +202,8 @@ class View:
         self._samples.load(inside("samples", arrays))
         self._rows = TeachingRows.from_arrays(inside("rows", arrays))
         self.baseline = fitting.load(inside("baseline", arrays))
-        self.norms = Norms.from_arrays(self.shape.kind, inside("norms", arrays))
+        self.bank = self.bank.restored(inside("learnt", arrays))
+        self.usual = {name: float(value[0]) for name, value in inside("usual", arrays).items()}
 
 
 def keys_of(clients: list[bytes]) -> NDArray[np.uint64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detectors.contract import Detector
+from detectors.novelty import Novelty
 from detectors.registry import RegistryError, registered
 from detectors.sketch.rows import RowSketcher
 from monitor.config.engine import EngineSettings
@@ -20,7 +21,8 @@ from monitor.runtime.snapshots import Arrays
 
 def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
     """What makes the engine of a partition. Trouble where detectors cannot be loaded."""
-    bank = Bank([make() for make in detector_classes().values()], sensitive_columns(settings.engine, keys))
+    detectors = [make() for make in detector_classes().values() if make is not Novelty]
+    bank = Bank([*detectors, Novelty(settings.engine.vote_weight)], sensitive_columns(settings.engine, keys))
     origin = Origin(settings.config_hash(), keys.epoch)
 
     def make(partition: Partition, arrays: Arrays | None) -> PartitionEngine:

@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from detectors.scoring.tail import ClientTail, raised_floor
-from detectors.scoring.teaching import TeachingRows, fold_of, may_teach
+from detectors.scoring.teaching import TeachingRows, fold_of, scheduled
 
 
 def filled(cut: int, n: int = 300, capacity: int = 64) -> TeachingRows:
     random = np.random.default_rng(3)
-    features, marks = random.normal(size=(n, 3)), random.normal(size=(n, 2))
+    features = random.normal(size=(n, 3))
     clients = np.minimum(random.geometric(0.05, n), 40).astype(np.uint64)
     blocks = random.integers(1, 100, n)
-    rows = TeachingRows(3, 2, capacity, share=0.1)
+    rows = TeachingRows(3, capacity, share=0.1)
     for start in range(0, n, cut):
         part = slice(start, start + cut)
-        rows.add(features[part], clients[part], blocks[part], marks[part])
+        rows.add(features[part], clients[part], blocks[part])
     return rows
 
 
@@ -25,12 +25,8 @@ def same(one: TeachingRows, other: TeachingRows) -> bool:
 
 def test_a_client_teaches_at_powers_of_two_only() -> None:
     blocks = np.arange(1, 1001)
-    assert blocks[may_teach(np.zeros(1000), blocks)].tolist() == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
-    assert not may_teach(np.zeros(1), np.array([0])).any()
-
-
-def test_what_looks_like_an_attack_teaches_nothing() -> None:
-    assert may_teach(np.array([0.34, 0.35, 1.0]), np.ones(3, np.int64)).tolist() == [True, False, False]
+    assert blocks[scheduled(blocks)].tolist() == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]
+    assert not scheduled(np.array([0])).any()
 
 
 def test_the_buffer_holds_the_latest_rows_however_they_were_cut() -> None:
@@ -43,24 +39,24 @@ def test_a_restored_buffer_goes_on_as_if_nothing_had_happened() -> None:
     kept, more = filled(7, n=50), np.ones((30, 3))
     again = TeachingRows.from_arrays(kept.arrays())
     for rows in (kept, again):
-        rows.add(more, np.arange(30, dtype=np.uint64) % np.uint64(3), np.ones(30, np.int64), more[:, :2])
+        rows.add(more, np.arange(30, dtype=np.uint64) % np.uint64(3), np.ones(30, np.int64))
     assert same(kept, again)
 
 
 def test_one_client_replaces_only_its_own_rows() -> None:
-    rows = TeachingRows(1, 1, capacity=100, share=0.05)
-    rows.add(np.zeros((90, 1)), np.arange(90, dtype=np.uint64), np.ones(90, np.int64), np.zeros((90, 1)))
+    rows = TeachingRows(1, capacity=100, share=0.05)
+    rows.add(np.zeros((90, 1)), np.arange(90, dtype=np.uint64), np.ones(90, np.int64))
     loud = np.full(1000, 777, np.uint64)
-    rows.add(np.arange(1000.0)[:, None], loud, np.ones(1000, np.int64), np.zeros((1000, 1)))
+    rows.add(np.arange(1000.0)[:, None], loud, np.ones(1000, np.int64))
     assert np.sum(rows.clients == 777) == 5
     assert rows.features[rows.clients == 777].ravel().tolist() == [995, 996, 997, 998, 999]
     assert np.array_equal(rows.clients[rows.clients != 777], np.arange(90))
 
 
 def test_the_buffer_never_grows() -> None:
-    rows = TeachingRows(3, 1, capacity=32)
+    rows = TeachingRows(3, capacity=32)
     before = rows.nbytes
-    rows.add(np.ones((500, 3)), np.arange(500, dtype=np.uint64), np.ones(500, np.int64), np.ones((500, 1)))
+    rows.add(np.ones((500, 3)), np.arange(500, dtype=np.uint64), np.ones(500, np.int64))
     assert rows.nbytes == before
     assert len(rows) == 32
 

@@ -1,0 +1,18 @@
+"""Arrays under names of their own, so that the state of many parts is one flat mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+def nested(name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Arrays under a name of their own."""
+    return {f"{name}/{key}": array for key, array in arrays.items()}
+
+
+def inside(name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The arrays that `nested` put under that name."""
+    return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}

@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from detectors.features.layout import PAGE
+from detectors.features.neighbours import (
+    EXPONENT,
+    HALF_CELL,
+    changes,
+    dense_distance,
+    distance,
+    nearest,
+    pack_dense,
+    row_distance,
+    sketch_bytes,
+    text_distance,
+    unpack_dense,
+)
+from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, OPAQUE, ROWS, SEGMENTS, TEXT
+
+ORDINARY = st.floats(-1e6, 1e6, width=32)
+vectors = arrays(np.float32, MAX_WIDTH, elements=ORDINARY)
+none = np.zeros(MAX_WIDTH, np.float32)
+
+
+def packed(projection: np.ndarray, segments: object = 0) -> np.ndarray:
+    out = np.zeros((1, sketch_bytes(DENSE, 0)), np.uint8)
+    fingerprints = np.zeros((1, SEGMENTS), np.uint8)
+    fingerprints[:] = segments
+    pack_dense(np.asarray(projection, np.float32).reshape(1, -1), fingerprints, out)
+    return out[0]
+
+
+def unpacked(sketch: np.ndarray) -> np.ndarray:
+    out = np.zeros(MAX_WIDTH, np.float32)
+    unpack_dense(sketch, out)
+    return out
+
+
+@given(vectors)
+def test_a_packed_projection_is_off_by_half_a_unit_at_most(projection: np.ndarray) -> None:
+    """A unit is the largest component over 127, rounded up to a power of two."""
+    most = float(abs(projection).max())
+    unit = max(2 * most / 127, 2.0**-100)
+    assert float(abs(unpacked(packed(projection)) - projection).max()) <= unit / 2 * 1.0001
+
+
+@given(vectors, vectors)
+def test_a_packed_distance_is_off_by_the_rounding_at_most(a: np.ndarray, b: np.ndarray) -> None:
+    true = float(np.linalg.norm(a.astype(float) - b.astype(float)))
+    error = sum(max(2 * float(abs(x).max()) / 127, 2.0**-100) / 2 * MAX_WIDTH**0.5 for x in (a, b))
+    assert dense_distance(unpacked(packed(a)), packed(b), MAX_WIDTH) == pytest.approx(true, abs=error * 1.001 + 1e-5 * true)
+
+
+@given(vectors)
+def test_an_input_is_at_no_distance_from_itself(projection: np.ndarray) -> None:
+    assert dense_distance(unpacked(packed(projection)), packed(projection), MAX_WIDTH) == 0
+
+
+def test_only_the_width_counts() -> None:
+    a = np.zeros(MAX_WIDTH, np.float32)
+    a[10:] = 1
+    assert dense_distance(unpacked(packed(a)), packed(none), 10) == 0
+    assert dense_distance(unpacked(packed(a)), packed(none), 14) == 2
+
+
+@pytest.mark.parametrize("scale", [1e-38, 1e-30, 1.0, 1e30, 3e38])
+def test_extreme_scales_stay_finite(scale: float) -> None:
+    a = np.full(MAX_WIDTH, scale, np.float32)
+    assert np.isfinite(unpacked(packed(a))).all()
+    exponent = int(packed(a)[EXPONENT])
+    assert -100 <= (exponent - 256 if exponent > 127 else exponent) <= 100
+
+
+def test_zeros_have_no_exponent() -> None:
+    assert not packed(none).any()
+
+
+def test_rows_count_changed_cells() -> None:
+    a = np.array([0b001_00000, 7, 0b010_00000, 8, 0b011_00000, 9], np.uint8)
+    near, far, same_code = a.copy(), a.copy(), a.copy()
+    near[0] += 1  # another value in the same coarse bin
+    far[0] = 0b111_00000
+    same_code[3] = 0  # the code's byte is equal, the value's is not
+    assert row_distance(a, a) == 0
+    assert row_distance(a, near) == row_distance(a, same_code) == HALF_CELL
+    assert row_distance(a, far) == 1
+    assert row_distance(a, np.zeros(6, np.uint8)) == 3
+
+
+def test_texts_count_equal_bytes() -> None:
+    a = np.arange(MINHASHES, dtype=np.uint8)
+    b = a.copy()
+    b[:8] += 100
+    assert text_distance(a, a) == 0
+    assert text_distance(a, b) == 8 / MINHASHES
+    assert text_distance(a, a + np.uint8(100)) == 1
+
+
+def test_each_kind_is_measured_in_its_own_way() -> None:
+    row, text = np.array([32, 1], np.uint8), np.zeros(MINHASHES, np.uint8)
+    assert distance(DENSE, np.ones(MAX_WIDTH, np.float32), packed(none), packed(none), 4) == 2
+    assert distance(ROWS, none, row, row + np.uint8(32), 0) == 1
+    assert distance(TEXT, none, text, text + np.uint8(1), 0) == 1
+
+
+def test_changes_name_segments_and_columns() -> None:
+    other = np.zeros(SEGMENTS, np.uint8)
+    other[[0, 35]] = 9
+    assert int(changes(DENSE, packed(none), packed(none, other))) == 1 | 1 << 35
+    row = np.zeros(6, np.uint8)
+    moved = row.copy()
+    moved[[1, 4]] = 5  # the value of the first column, the code of the third
+    assert int(changes(ROWS, row, moved)) == 0b101
+    wide, other = np.zeros(160, np.uint8), np.ones(160, np.uint8)
+    assert int(changes(ROWS, wide, other)) == 2**64 - 1, "of 80 columns the first 64"
+    text = np.zeros(MINHASHES, np.uint8)
+    assert int(changes(TEXT, text, text + np.uint8(1))) == 0
+
+
+def test_sketch_bytes() -> None:
+    assert [sketch_bytes(kind, 12) for kind in (OPAQUE, DENSE, ROWS, TEXT)] == [1, 101, 24, 32]
+    assert sketch_bytes(ROWS, 0) == 0
+
+
+def looked_up(rows: list[int], asked: int, pages: int = 2) -> tuple[int, float, float]:
+    """The nearest of a client's rows of one column (coarse codes), which lie in a ring of so many pages."""
+    sketches = np.zeros((pages, PAGE, 2), np.uint8)
+    for query, code in enumerate(rows):
+        ring = query % (pages * PAGE)
+        sketches[ring // PAGE, ring % PAGE, 0] = code << 5
+    mine = np.array([asked << 5, 0], np.uint8)
+    return nearest(ROWS, none, mine, 0, len(rows), np.arange(pages, dtype=np.int32), sketches)
+
+
+def test_the_first_query_has_no_neighbour() -> None:
+    best, near, far = looked_up([], 3)
+    assert best == -1
+    assert np.isnan([near, far]).all()
+
+
+def test_of_equally_near_ones_the_latest_wins() -> None:
+    assert looked_up([3, 5, 3, 5], 3) == (2, 0.0, 0.5)
+    assert looked_up([5, 5, 5], 3) == (2, 1.0, 1.0)
+
+
+def test_what_has_left_the_window_is_no_neighbour() -> None:
+    assert looked_up([3] + [5] * 15, 3)[0] == 0
+    best, near, far = looked_up([3] + [5] * 16, 3)
+    assert (best, near, far) == (16, 1.0, 1.0)
