@@ -51,6 +51,8 @@ class RecordReader:
         head = self._head(record, log_time)
         if record.get("inputs") is not None:
             inputs, answers = self._several(record)
+        elif record.get("outputs") is not None:
+            raise Refused("bad-batch", "outputs: without inputs")
         elif "input" in record:
             output = record.get("output")
             self._seen += 1 if output is None else 2

@@ -139,6 +139,8 @@ CASES: list[tuple[str, Any]] = [
     ("bad-tensor", tensor(data="ü")),
     ("bad-batch", record(input=None, inputs=[None, None], outputs=[None])),
     ("bad-batch", record(inputs=[None])),
+    ("bad-batch", record(outputs=[None])),
+    ("bad-batch", record(outputs={})),
     ("bad-batch", record(output={"probabilities": [[0.5], [0.5]]})),
     ("bad-time", record(time="yesterday")),
     ("bad-time", record(time="2026-11-21T10:00:00")),
