@@ -64,7 +64,7 @@ class Extraction(NamedTests):
             gate("near", honest=0.6, attack=0.4),
         ),
         "uniform": all_of(
-            gate("atypical", honest=1.5, attack=2.5),
+            gate("atypical", honest=2.4, attack=3.4),
             gate("distinct", honest=8, attack=14),
             gate("near", honest=0.9, attack=0.7),
             gate("sweep_top", honest=0.9, attack=0.7),
