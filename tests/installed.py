@@ -54,7 +54,7 @@ def run(
         input=None if stdin is None else stdin.read_text(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 

@@ -67,6 +67,18 @@ def explain(name: str, json: bool) -> None:
         click.echo(f"{row:8} {value if isinstance(value, str) else ', '.join(value) or '-'}")
 
 
+@command.command()
+def page() -> None:
+    """The page of the manual about detectors, in Markdown.
+
+    Example: probewatch detectors page > detectors.md
+    """
+    from monitor.console.manual import detectors_page
+    from monitor.runtime.engines import detector_classes
+
+    click.echo(detectors_page(detector_classes().values()), nl=False)
+
+
 def _about(detector: type[Detector]) -> dict[str, Any]:
     """What the detector declares, and the ids of its family."""
     from detectors.sketch.queries import KINDS

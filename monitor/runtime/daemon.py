@@ -51,6 +51,7 @@ def run(settings: Settings) -> bool:
         stack.callback(outbox.close)
         delivery = Delivery(outbox, build_sinks(settings.sinks))
         stack.callback(delivery.stop)
+        metrics.count_elsewhere("sink_alerts", "Alerts of each sink, by outcome.", lambda: _outcomes(delivery))
         health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
         stopping = stack.enter_context(_signals())
         log.info("starting", extra={"health_port": health.port, "config_hash": settings.config_hash()})
@@ -63,7 +64,7 @@ def run(settings: Settings) -> bool:
             metrics,
             pulse,
             clocks,
-            ask=lambda page: _gauges(page, delivery, outbox, list(settings.sinks)),
+            ask=lambda page: _gauges(page, delivery, outbox),
             turn=lambda: watchdog.step("a turn of the loop"),
         )
         loop = Loop(source, decoder, partitions, outbox, settings.runtime, watch)
@@ -94,16 +95,22 @@ def _signals() -> Iterator[Event]:
             signal.signal(one, handler)
 
 
-def _gauges(metrics: Metrics, delivery: Delivery, outbox: Outbox, sinks: list[str]) -> None:
+def _gauges(metrics: Metrics, delivery: Delivery, outbox: Outbox) -> None:
     """What the outbox and the sinks say of themselves; nothing new while the outbox cannot be read."""
-    try:
-        for name in sinks:
-            metrics.outbox.labels(name).set(outbox.waiting(name))
-            held = outbox.held_since(name)
-            metrics.sinks.labels(name, "held_since").set(0 if held is None else held)
-    except Trouble:
-        log.warning("the outbox cannot be read")
     for name, stats in delivery.stats.items():
-        for what in ("accepted", "sent", "retried", "refused", "held", "last_success"):
-            metrics.sinks.labels(name, what).set(getattr(stats, what))
-        metrics.sinks.labels(name, "broken").set(name in delivery.broken)
+        metrics.last_success.labels(name).set(stats.last_success)
+        metrics.broken.labels(name).set(name in delivery.broken)
+        try:
+            metrics.outbox.labels(name).set(outbox.waiting(name))
+            metrics.held_since.labels(name).set(since if (since := outbox.held_since(name)) is not None else 0)
+        except Trouble:
+            log.warning("the outbox cannot be read")
+
+
+def _outcomes(delivery: Delivery) -> dict[tuple[str, str], int]:
+    """Counts of each sink by outcome."""
+    return {
+        (name, outcome): getattr(stats, outcome)
+        for name, stats in delivery.stats.items()
+        for outcome in ("accepted", "sent", "retried", "refused", "held")
+    }

@@ -106,9 +106,10 @@ class Loop:
         if isinstance(arrival, Quarantined):
             self._watch.quarantined(arrival)
             return _Fed(arrival.partition, arrival.next_offset, 1, (), (_letter(arrival),))
+        begun = self._watch.begin()
         decoded = self._decoder.decode(arrival)
         findings = self._partitions.feed(arrival.partition, decoded.queries)
-        self._watch.fed(arrival, decoded.queries, decoded.rejected, findings)
+        self._watch.fed(arrival, decoded, findings, begun)
         return _Fed(arrival.partition, arrival.next_offset, len(arrival), findings, decoded.rejected)
 
     def _accepted(self) -> bool:

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final
 
-from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
+from monitor.record.decode import Decoded
 from monitor.record.raw import Partition, RawBatch
-from monitor.record.rejected import Rejected
 from monitor.runtime.health import Pulse
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
@@ -60,20 +59,25 @@ class Watch:
             self._gauges_at = now
             self._gauges(source, partitions)
 
-    def fed(self, batch: RawBatch, queries: Queries, rejected: Sequence[Rejected], findings: Sequence[Finding]) -> None:
-        """A batch went through decoder and engine."""
-        metrics = self._metrics
-        refused = len({record.offset for record in rejected})  # a record of several queries can be refused twice
+    def begin(self) -> float:
+        """Now, for the time of a step."""
+        return self._clocks.steady()
+
+    def fed(self, batch: RawBatch, decoded: Decoded, findings: Sequence[Finding], begun: float) -> None:
+        """A batch went through decoder and engine; it began at `begun`."""
+        metrics, queries = self._metrics, decoded.queries
         metrics.received.inc(len(batch))
         metrics.received_bytes.inc(sum(map(len, batch.payloads)))
-        metrics.decoded.inc(len(batch) - refused)
+        metrics.decoded.inc(len(batch) - len(decoded.rejected))
+        metrics.unknown_fields.inc(decoded.unknown_fields)
         metrics.queries.inc(len(queries))
-        for record in {record.offset: record for record in rejected}.values():
+        for record in decoded.rejected:
             metrics.rejected.labels(record.reason).inc()
         for finding in findings:
             metrics.findings.labels(finding.family, finding.tier, finding.status).inc()
         if len(queries):
             self._newest = max(self._newest, int(queries.time.max()))
+        metrics.step.observe(self._clocks.steady() - begun)
         self._pulse.beat()
 
     def quarantined(self, stretch: Quarantined) -> None:
@@ -97,11 +101,12 @@ class Watch:
         if self._newest:
             metrics.event_lag.set(self._clocks.wall() - self._newest / 1e6)
         self._ask(metrics)
-        totals: dict[str, float] = {}
-        for stats in partitions.stats():
-            for field in fields(stats):
-                value = getattr(stats, field.name)
-                if isinstance(value, int | float):
-                    totals[field.name] = totals.get(field.name, 0) + value
-        for name, value in totals.items():
-            metrics.engine.labels(name).set(value)
+        stats = partitions.stats()
+        metrics.clients.set(sum(one.clients for one in stats))
+        metrics.evicted.set(sum(one.evicted for one in stats))
+        metrics.ignored.set(sum(one.ignored for one in stats))
+        metrics.models.set(sum(one.models for one in stats))
+        metrics.learning.set(sum(len(one.learning) for one in stats))
+        metrics.state_bytes.set(sum(one.bytes for one in stats))
+        metrics.open.set(sum(one.findings_open for one in stats))
+        metrics.dropped.set(sum(one.findings_dropped for one in stats))

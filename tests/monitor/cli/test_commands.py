@@ -22,7 +22,7 @@ from monitor.record.pseudonyms import Pseudonyms, text
 from monitor.runtime.audit import append
 from monitor.sinks.outbox import Outbox
 
-BUILT = [name for name in COMMANDS if name != "demo"]
+BUILT = list(COMMANDS)
 
 
 def commands() -> Iterator[tuple[str, click.Command]]:

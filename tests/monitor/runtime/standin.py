@@ -25,8 +25,13 @@ from monitor.sources.protocol import Arrival, Assignment, Progress
 class Stats:
     queries: int
     clients: int
+    ignored: int = 0
+    evicted: int = 0
+    findings_open: int = 0
+    findings_dropped: int = 0
     bytes: int = 0
-    name: str = "text is left out"
+    models: int = 1
+    learning: tuple[str, ...] = ()
 
 
 class Engine:
