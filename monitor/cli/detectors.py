@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -83,9 +82,9 @@ def _about(detector: type[Detector]) -> dict[str, Any]:
     """What the detector declares, and the ids of its family."""
     from detectors.sketch.queries import KINDS
     from detectors.taxonomy import family
+    from monitor.console.manual import explanation
 
     named = family(detector.family)
-    module = inspect.getmodule(detector)
     return {
         "name": detector.name,
         "family": detector.family,
@@ -95,5 +94,5 @@ def _about(detector: type[Detector]) -> dict[str, Any]:
         "kinds": [KINDS[kind] for kind in sorted(detector.kinds)],
         "tests": list(detector.tests),
         "reads": sorted(detector.reads),
-        "explanation": inspect.cleandoc((module.__doc__ if module else None) or detector.__doc__ or ""),
+        "explanation": explanation(detector),
     }
