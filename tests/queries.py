@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from hashlib import blake2b
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -173,5 +174,5 @@ def part(queries: Queries, start: int, stop: int) -> Queries:
 def batches(queries: Queries, cuts: Sequence[int]) -> Iterator[Queries]:
     """The queries cut at these places (any numbers, in any order)."""
     edges = sorted({0, len(queries), *(cut % (len(queries) + 1) for cut in cuts)})
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         yield part(queries, start, stop)

@@ -18,7 +18,7 @@ FIRST_BLOCK: Final = 20  # queries after which detectors are first asked about a
 BLOCK: Final = 10  # queries between two blocks after that
 
 
-class Record(np.record):
+class Record(np.record):  # type: ignore[misc]  # final in NumPy's stubs alone
     """An element whose fields are its attributes, `base` and `flags` included, so that kernels run uncompiled too."""
 
     def __getattribute__(self, name: str) -> Any:

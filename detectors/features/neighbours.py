@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detectors.features.layout import PAGE
-from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, ROWS, SEGMENTS, TEXT
+from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, OPAQUE, ROWS, SEGMENTS, TEXT
 
 EXPONENT: Final = MAX_WIDTH + SEGMENTS  # where a dense sketch keeps its binary exponent
 SKETCH_BYTES: Final = {DENSE: MAX_WIDTH + SEGMENTS + 1, TEXT: MINHASHES}
@@ -131,9 +131,11 @@ def nearest(
 ) -> tuple[int, float, float]:
     """Nearest earlier query of the window, its distance, and the mean distance to the window.
 
-    Among equally near ones the latest wins. A window without earlier queries gives -1 and NaN.
+    Among equally near ones the latest wins. A window without earlier queries gives -1 and NaN, opaque inputs always.
     """
     best, best_distance, total = -1, np.inf, 0.0
+    if kind == OPAQUE:
+        return -1, np.nan, np.nan
     window = len(pages) * PAGE
     first = max(0, count - window)
     for query in range(first, count):

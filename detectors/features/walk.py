@@ -279,7 +279,7 @@ def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int,
         manifold.manifold(window, out[S4:S5])
         if np.isnan(baseline.link):
             out[S0 : S1 - 2] = np.nan
-    if kind == ROWS:
+    if kind == ROWS and columns > 0:
         sweeps.sweeps(window, sensitive, baseline.domain, out[S5:])
 
 

@@ -14,7 +14,7 @@ SECOND = 1_000_000
 
 
 def window(n: int, **given: Any) -> Any:
-    """n entries, each its own base, a second apart, nothing linked; `given` columns replace these (numbers or lists)."""
+    """n entries, each its own base, a second apart, nothing linked; `given` columns replace these."""
     made = np.zeros(n, ENTRY)
     made["time"] = np.arange(n) * SECOND
     made["base"] = np.arange(n)

@@ -51,7 +51,9 @@ def test_a_packed_projection_is_off_by_half_a_unit_at_most(projection: np.ndarra
 def test_a_packed_distance_is_off_by_the_rounding_at_most(a: np.ndarray, b: np.ndarray) -> None:
     true = float(np.linalg.norm(a.astype(float) - b.astype(float)))
     error = sum(max(2 * float(abs(x).max()) / 127, 2.0**-100) / 2 * MAX_WIDTH**0.5 for x in (a, b))
-    assert dense_distance(unpacked(packed(a)), packed(b), MAX_WIDTH) == pytest.approx(true, abs=error * 1.001 + 1e-5 * true)
+    assert dense_distance(unpacked(packed(a)), packed(b), MAX_WIDTH) == pytest.approx(
+        true, abs=error * 1.001 + 1e-5 * true
+    )
 
 
 @given(vectors)
@@ -150,3 +152,11 @@ def test_what_has_left_the_window_is_no_neighbour() -> None:
     assert looked_up([3] + [5] * 15, 3)[0] == 0
     best, near, far = looked_up([3] + [5] * 16, 3)
     assert (best, near, far) == (16, 1.0, 1.0)
+
+
+def test_opaque_inputs_have_no_neighbours() -> None:
+    best, near, far = nearest(
+        OPAQUE, none, np.zeros(1, np.uint8), 0, 5, np.zeros(1, np.int32), np.zeros((1, 8, 1), np.uint8)
+    )
+    assert best == -1
+    assert np.isnan([near, far]).all()

@@ -1,0 +1,330 @@
+"""The kernel on queries of one client or two: what it relates, remembers and counts, and when it cuts blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.features.baseline import Baseline, unknown
+from detectors.features.layout import (
+    ENTRY,
+    FAILED,
+    FLIP,
+    LINKED,
+    OTHER_VERSION,
+    PAGE,
+    REFUSED,
+    REPEAT,
+    SAME_LAG,
+    STAR,
+    TRAIL,
+)
+from detectors.features.neighbours import pack_dense, sketch_bytes
+from detectors.features.walk import FEATURES, Out, Steps, gather, room, seen, teaches, walk
+from detectors.features.windows import Windows
+from detectors.sketch.queries import DENSE, MAX_WIDTH, OPAQUE, ROWS, SEGMENTS, TEXT
+
+NAN = float("nan")
+ALICE, BOB = bytes(16), bytes(15) + b"\1"
+
+
+@dataclass
+class Walker:
+    """A model's windows with the kernel; queries go in one step or in several."""
+
+    kind: int
+    columns: int = 0
+    width: int = 0
+    baseline: Baseline | None = None
+    windows: Windows = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.windows = Windows(self.kind, self.columns, 4, 1)
+        if self.baseline is None:
+            self.baseline = unknown(self.columns)
+
+    def __call__(self, sketches: Any, client: bytes = ALICE, exact: Any = 0, **given: Any) -> tuple[Out, int]:
+        """Walk packed sketches of one client; `given` are columns of entries, and sizes."""
+        n = len(sketches)
+        events = np.zeros(n, ENTRY)
+        events["time"] = self.windows.queries * 1_000_000 + np.arange(n) * 1_000_000
+        events["p1"], events["p2"], events["label"], events["second"] = 0.9, 0.05, 1, 2
+        sizes = np.zeros((n, 2), np.float32)
+        sizes[:, 0], sizes[:, 1] = given.pop("size", 0), given.pop("output", 0)
+        for name, value in given.items():
+            events[name] = value
+        hashes = np.zeros(n, np.uint64)
+        hashes[:] = np.asarray(exact, np.uint64) << np.uint64(40)
+        slots = self.windows.slots([client] * n, [b""] * n)
+        first = self.windows.queries
+        steps = Steps(slots, events, hashes, np.asarray(sketches, np.uint8), sizes, np.arange(first, first + n))
+        out = room(n)
+        assert self.baseline is not None
+        return out, walk(self.kind, self.width, steps, self.windows.state, self.baseline, np.uint64(0), out)
+
+    def window(self, client: bytes = ALICE) -> Any:
+        """The client's window, oldest first."""
+        (slot,) = self.windows.slots([client], [b""])
+        entries = np.zeros(self.windows.state.pages.shape[1] * PAGE, ENTRY)
+        return entries[: gather(self.windows.state, int(slot), entries)]
+
+    def header(self, client: bytes = ALICE) -> Any:
+        (slot,) = self.windows.slots([client], [b""])
+        return self.windows.state.headers[slot]
+
+
+def opaque(n: int) -> Any:
+    return np.zeros((n, 1), np.uint8)
+
+
+def dense(vectors: Any) -> Any:
+    points = np.zeros((len(vectors), MAX_WIDTH), np.float32)
+    points[:, : np.shape(vectors)[1]] = vectors
+    out = np.zeros((len(points), sketch_bytes(DENSE, 0)), np.uint8)
+    segments = np.zeros((len(points), SEGMENTS), np.uint8)
+    segments[:, 0] = np.arange(len(points))
+    pack_dense(points, segments, out)
+    return out
+
+
+def rows(codes: Any) -> Any:
+    """Packed rows of coarse codes (n, columns)."""
+    codes = np.asarray(codes)
+    out = np.zeros((len(codes), 2 * codes.shape[1]), np.uint8)
+    out[:, 0::2], out[:, 1::2] = codes << 5, codes
+    return out
+
+
+def test_blocks_end_at_20_30_40_of_the_clients_own_count() -> None:
+    walker = Walker(OPAQUE)
+    out, ended = walker(opaque(15), ALICE)
+    assert ended == 0
+    out, ended = walker(opaque(4), BOB)
+    assert ended == 0
+    out, ended = walker(opaque(26), ALICE)
+    assert (ended, out.ended[:3].tolist()) == (3, [4, 14, 24])
+    assert out.heads["count"][:3].tolist() == [20, 30, 40]
+    assert out.heads["blocks"][:3].tolist() == [1, 2, 3]
+    out, ended = walker(opaque(16), BOB)
+    assert (ended, out.ended[0], int(out.heads["count"][0])) == (1, 15, 20)
+
+
+def test_a_block_tells_what_stood_then_and_not_what_came_later() -> None:
+    walker = Walker(OPAQUE)
+    out, _ = walker(opaque(40), exact=1 + np.arange(40), label=1 + np.arange(40))
+    assert out.heads["distinct"][:3].tolist() == [20, 30, 40]
+    assert out.heads["last_offset"][:3].tolist() == [19, 29, 39]
+    assert out.classes[:3].tolist() == [20, 30, 40]
+    fill = out.features[:3, FEATURES.index("fill")]
+    assert fill.tolist() == [20, 30, 40]
+
+
+def test_the_window_is_a_ring() -> None:
+    walker = Walker(TEXT)
+    most = walker.windows.state.pages.shape[1] * PAGE
+    walker(np.zeros((most + 5, 32), np.uint8), label=np.arange(most + 5))
+    assert walker.window()["label"].tolist() == list(range(5, most + 5))
+    assert int((walker.windows.state.pages[0] >= 0).sum()) * PAGE == most
+
+
+def test_pages_come_as_the_window_grows() -> None:
+    walker = Walker(TEXT)
+    held = []
+    for n in (1, 7, 1, 8):
+        walker(np.zeros((n, 32), np.uint8))
+        held.append(int((walker.windows.state.pages[0] >= 0).sum()))
+    assert held == [1, 1, 2, 3]
+
+
+def test_a_near_row_is_linked_and_inherits_its_base() -> None:
+    walker = Walker(ROWS, columns=4)
+    walker(rows([[1, 1, 1, 1], [6, 6, 6, 6], [1, 1, 1, 2], [1, 1, 3, 2]]), exact=[1, 2, 3, 4], label=[1, 1, 1, 4])
+    entries = walker.window()
+    assert entries["base"].tolist() == [0, 1, 0, 0]
+    assert entries["flags"].tolist() == [0, 0, LINKED | STAR, LINKED | FLIP]
+    assert entries["mask"].tolist()[2:] == [0b1000, 0b0100]
+    assert entries["root_label"].tolist() == [1, 1, 1, 1]
+    assert np.isnan(entries["distance"][0])
+    assert entries["distance"][1:].tolist() == [4, 1, 1]
+    assert np.isnan(entries["step"]).all(), "rows have no steps"
+
+
+def test_a_row_that_only_jitters_in_its_bins_is_linked() -> None:
+    walker = Walker(ROWS, columns=8)
+    jittered = rows([[1] * 8, [1] * 8])
+    jittered[1, 1::2] += 9  # other values, the same codes
+    walker(jittered)
+    assert walker.window()["flags"].tolist() == [0, LINKED | STAR]
+
+
+def test_texts_are_linked_by_half_of_their_shingles() -> None:
+    walker = Walker(TEXT)
+    texts = np.zeros((3, 32), np.uint8)
+    texts[1, :16], texts[2, :] = 7, 9
+    walker(texts)
+    assert walker.window()["flags"].tolist() == [0, LINKED | STAR, 0]
+
+
+def known(width: int, link: float = 0.5) -> Baseline:
+    return unknown()._replace(near=1.0, apart=2.0, link=link)
+
+
+def test_dense_queries_are_linked_once_the_distance_is_known() -> None:
+    points = dense([[1.0, 0, 0], [1.25, 0, 0], [0, 8, 0]])
+    learning, walker = Walker(DENSE, width=3), Walker(DENSE, width=3, baseline=known(3))
+    learning(points)
+    walker(points)
+    assert learning.window()["flags"].tolist() == [0, 0, 0]
+    assert walker.window()["flags"].tolist() == [0, LINKED | STAR, 0]
+    assert walker.window()["distance"][1] == pytest.approx(0.25)
+
+
+def test_steps_and_the_angle_between_them() -> None:
+    walker = Walker(DENSE, width=3, baseline=known(3))
+    walker(dense([[0, 0, 0], [1, 0, 0], [2, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 0]]))
+    entries = walker.window()
+    assert entries["step"].tolist()[1:] == [1, 1, 1, 1, 0]
+    assert entries["cosine"].tolist() == [0, 0, 127, -127, 0, 0]
+
+
+def test_no_dense_scales_no_dense_chains() -> None:
+    out, ended = Walker(DENSE, width=3)(dense(np.random.default_rng(0).normal(size=(20, 3))))
+    values = dict(zip(FEATURES, out.features[0], strict=True))
+    assert ended == 1
+    assert np.isnan([values["near"], values["far"], values["clusters"]]).all()
+    assert np.isfinite([values["near_raw"], values["far_raw"], values["repeat"]]).all()
+    assert np.isnan([values["error_p50"], values["sweep"]]).all()
+
+
+def test_the_error_of_a_dense_query() -> None:
+    baseline = known(2)._replace(
+        mean=np.zeros(2), components=np.array([[1.0, 0.0]]), level=1.0, slope=0.0, offsets=np.array([0, 0.5]), unit=2.0
+    )
+    walker = Walker(DENSE, width=2, baseline=baseline)
+    walker(dense([[3, 4], [3, 4]]), label=[1, 9])
+    expected = (np.log(4) - 1.0 - np.array([0.5, 0.0])) / 2
+    assert walker.window()["error"].tolist() == pytest.approx(expected, abs=1e-3)
+    assert walker.window()["root_error"].tolist() == pytest.approx([expected[0]] * 2, abs=1e-3), "linked to the first"
+
+
+def test_dependence_and_rarity_of_a_row() -> None:
+    singles, pairs = np.zeros((3, 8)), np.zeros((3, 8, 8))
+    singles[0, 5], pairs[0, 5, 6], pairs[2, 6, 7] = 4.0, -3.0, -1.0
+    baseline = unknown(3)._replace(
+        singles=singles, pairs=pairs, dependence=np.array([0.0, 2.0]), rarity=np.array([2.0, 2.0])
+    )
+    walker = Walker(ROWS, columns=3, baseline=baseline)
+    walker(rows([[5, 6, 7], [0, 0, 0]]))
+    assert walker.window()["error"].tolist() == [-2.0, 0.0]
+    assert walker.window()["far"].tolist() == [1.0, -1.0]
+
+
+def test_before_rows_are_known_nothing_is_rare() -> None:
+    walker = Walker(ROWS, columns=3)
+    walker(rows([[5, 6, 7]]))
+    assert np.isnan(walker.window()["far"]).all()
+    assert np.isnan(walker.window()["error"]).all()
+
+
+def test_repeats_are_remembered_beyond_the_window() -> None:
+    walker = Walker(OPAQUE)
+    walker(opaque(TRAIL + 1), exact=[*range(1, TRAIL + 1), 1])
+    assert walker.window()["flags"][-1] == REPEAT
+    assert walker.header()["distinct"] == TRAIL
+
+
+def test_what_has_left_the_trail_is_new() -> None:
+    walker = Walker(OPAQUE)
+    walker(opaque(TRAIL + 2), exact=[*range(1, TRAIL + 2), 1])
+    assert walker.window()["flags"][-1] == 0
+
+
+def test_an_ordered_set_comes_again_at_the_same_lag() -> None:
+    walker = Walker(OPAQUE)
+    walker(opaque(20), exact=[*range(1, 11)] * 2)
+    assert walker.window()["flags"].tolist() == [0] * 10 + [REPEAT] + [REPEAT | SAME_LAG] * 9
+
+
+def test_a_poller_of_a_few_inputs_has_no_telling_lag() -> None:
+    walker = Walker(OPAQUE)
+    walker(opaque(10), exact=[1, 2, 3, 4, 5] * 2)
+    assert not (walker.window()["flags"] & SAME_LAG).any()
+
+
+def test_a_repeat_under_another_version() -> None:
+    walker = Walker(OPAQUE)
+    walker(opaque(4), exact=[1, 2, 1, 2], version=[1, 1, 2, 1])
+    assert walker.window()["flags"].tolist() == [0, 0, REPEAT | OTHER_VERSION, REPEAT]
+
+
+def test_inputs_without_a_hash_never_repeat() -> None:
+    walker = Walker(OPAQUE)
+    walker(opaque(5), exact=0)
+    assert not walker.window()["flags"].any()
+    assert walker.header()["distinct"] == 5
+
+
+def test_the_accounts_of_a_client() -> None:
+    walker = Walker(OPAQUE)
+    walker(
+        opaque(4), size=[10, 20, 30, 40], output=[1, 1, 1, 5], time=[50, 10, 90, 70], failure=[0, REFUSED, FAILED, 0]
+    )
+    header = walker.header()
+    assert (header["count"], header["answered"], header["first"], header["last"]) == (4, 2, 50, 90)
+    assert (header["first_offset"], header["last_offset"], header["touched"]) == (0, 3, 4)
+    assert header["size_long"] == pytest.approx(25)
+    assert header["output_long"] == pytest.approx(2)
+    assert header["size_short"] == pytest.approx(10 * 0.9**3 + 0.1 * (20 * 0.81 + 30 * 0.9 + 40))
+    assert header["bits"] == pytest.approx(-4 * np.log2(0.9), rel=1e-5)
+
+
+def test_bits_are_those_of_known_answers() -> None:
+    walker = Walker(OPAQUE)
+    walker(opaque(3), p1=[NAN, 0.5, 0.0], label=[1, 0, 2])
+    assert walker.header()["bits"] == pytest.approx(-np.log2(1e-4)), "no answer without a label, none without a number"
+
+
+def test_classes_are_counted_modulo_256() -> None:
+    walker = Walker(OPAQUE)
+    walker(opaque(4), label=[1, 65, 257, 255])
+    assert seen(walker.windows.state.classes[0]) == 3
+
+
+def test_a_client_teaches_at_ever_longer_intervals() -> None:
+    assert [n for n in range(1, 70) if teaches(n)] == [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]
+    out, _ = Walker(OPAQUE)(opaque(9))
+    assert out.teach.tolist() == [True] * 4 + [False, True, False, True, False]
+
+
+@pytest.mark.parametrize("kind", [OPAQUE, DENSE, ROWS, TEXT])
+def test_how_queries_are_cut_into_steps_does_not_matter(kind: int) -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(45, 6))
+    sketches = {
+        OPAQUE: opaque(45),
+        DENSE: dense(vectors),
+        ROWS: rows(random.integers(0, 3, (45, 6))),
+        TEXT: random.integers(0, 2, (45, 32)).astype(np.uint8),
+    }[kind]
+    exact, label = random.integers(0, 30, 45), random.integers(0, 4, 45)
+
+    def features(cuts: list[int]) -> list[list[float]]:
+        walker = Walker(
+            kind, columns=6 if kind == ROWS else 0, width=6, baseline=known(6, 3.0) if kind == DENSE else None
+        )
+        found = []
+        for start, stop in zip([0, *cuts], [*cuts, 45], strict=True):
+            out, ended = walker(sketches[start:stop], exact=exact[start:stop], label=label[start:stop])
+            found += np.nan_to_num(out.features[:ended], nan=-99).tolist()
+        return found
+
+    assert features([]) == features([1, 19, 20, 21, 44])
+    assert len(features([])) == 3
+
+
+def test_a_row_without_columns() -> None:
+    _, ended = Walker(ROWS, columns=0)(np.zeros((20, 0), np.uint8))
+    assert ended == 1
