@@ -70,7 +70,7 @@ def _place(value: float, low: float, high: float) -> float:
 
 
 def _claim(lead: Finding) -> str:
-    exposure, known = lead.exposure, taxonomy(lead.family)
+    got, known = lead.exposure, taxonomy(lead.family)
     others = "; ".join((*known.owasp, *known.nist)) or "none"
     return facts(
         {
@@ -80,8 +80,8 @@ def _claim(lead: Finding) -> str:
             "also known as": safe(others),
             "evidence": safe(f"e-value {large(lead.evalue)}; {large(lead.budget)} had to be beaten"),
             "exposure": safe(
-                f"{exposure.answered:,} of {exposure.queries:,} queries answered, {exposure.distinct_inputs:,}"
-                f" distinct inputs, {exposure.output_bits:,.0f} bits, {exposure.classes_seen} of {exposure.classes_known} classes"
+                f"{got.answered:,} of {got.queries:,} queries answered, {got.distinct_inputs:,} distinct inputs,"
+                f" {got.output_bits:,.0f} bits, {got.classes_seen} of {got.classes_known} classes"
             ),
             "response": safe(", then ".join(lead.response) or "none"),
             "mitigations": ", ".join(link(one.reference, f"{one.id} {one.name}") for one in known.mitigations)

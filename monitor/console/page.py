@@ -36,7 +36,7 @@ def page(played: Played, found: Sequence[Case], held: Account, labels: Mapping[s
     named = [case for case in found if case.named]
     traffic = played.traffic
     clients = {client for case in named for client in case.clients}
-    headline = f"{len(clients)} of {traffic.clients:,} clients were probing"
+    headline = f"{len(clients)} of {traffic.clients:,} clients were named as attackers, and {held.caught} of them were"
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=safe(f"probewatch: {headline}"),
         headline=safe(headline),
@@ -126,8 +126,8 @@ def _truth(case: Case, labels: Mapping[str, Label]) -> str:
 def _honest_lead(held: Account) -> str:
     return (
         f"Of {held.honest} honest clients {held.accused} were named. What each client really was is known, because the"
-        " day was recorded; it is looked up after the findings were made, and for this page alone. Kinds marked with a star"
-        " were kept from whoever set the thresholds, and appear on the last day only."
+        " day was recorded; it is looked up after the findings were made, and for this page alone. Kinds marked with a"
+        " star were kept from whoever set the thresholds, and appear on the last day only."
     )
 
 
@@ -175,7 +175,8 @@ def _how(played: Played) -> str:
     return (
         "The log went through the decoder and the engine that the daemon runs, with the default settings and what an"
         f" operator of these models knows: sensitive columns are {marked or 'none'}. The engine learnt what is"
-        " ordinary from this very log as it went along. The same log, settings and key give the same findings, byte for byte."
+        " ordinary from this very log as it went along."
+        " The same log, settings and key give the same findings, byte for byte."
     )
 
 

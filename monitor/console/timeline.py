@@ -14,7 +14,7 @@ from monitor.console.play import HOUR, Traffic
 from monitor.console.words import short
 
 _TALL: Final = 84  # pixels of the queries
-_LANE: Final = 38  # pixels of a family
+_LANE: Final = 46  # pixels of a family
 _DAY: Final = 24
 _SHORTEST: Final = 0.6  # per cent of the width that a finding takes at least
 
@@ -80,16 +80,16 @@ def _hours(traffic: Traffic, span: _Span) -> list[str]:
 def _lane(title: str, members: Sequence[Finding], span: _Span, top: int) -> list[str]:
     parts = [
         tag("line", x1="0%", x2="100%", y1=top, y2=top, klass="rule"),
-        tag("text", safe(title), x="0%", y=top + 23, klass="name", dx=6),
+        tag("text", safe(title), x="0%", y=top + 16, klass="name", dx=6),
     ]
     for finding in members:
         x = span.place(finding.raised_at)
         wide = max(span.place(finding.updated_at) - x, _SHORTEST)
         who = f"{len(finding.members)} clients" if finding.client is None else short(finding.client)
         told = f"{finding.severity}: {title}, {who}, model {finding.model}, {_moment(finding.raised_at):%-d %b %H:%M}"
-        attributes = {"x": f"{min(x, 100 - wide):.3f}%", "width": f"{wide:.3f}%", "y": top + 11, "height": 16, "rx": 3}
+        attributes = {"x": f"{min(x, 100 - wide):.3f}%", "width": f"{wide:.3f}%", "y": top + 23, "height": 14, "rx": 3}
         parts.append(
-            tag("rect", tag("title", safe(told)), klass=f"mark {finding.severity}", opacity="0.72", **attributes)
+            tag("rect", tag("title", safe(told)), klass=f"mark {finding.severity}", opacity="0.85", **attributes)
         )
     return parts
 
