@@ -151,6 +151,26 @@ def stage(tmp_path: Path, package: Path, kafka: Server, elasticsearch: Server, t
     return Stage(tmp_path, package, kafka, elasticsearch.address, topic)
 
 
+def test_check_reaches_the_servers_and_misses_what_is_missing(stage: Stage) -> None:
+    config = stage.folder / "probewatch.toml"
+    rows = {
+        row["name"]: row
+        for row in map(json.loads, run(stage.package, "check", "--config", config, "--json").stdout.splitlines())
+    }
+    assert {row["verdict"] for row in rows.values()} == {"good"}
+    assert f"({PARTITIONS} partitions)" in rows["source"]["text"]
+    elsewhere = {
+        "PROBEWATCH__SOURCE__KAFKA__TOPICS": '["no-such-topic"]',
+        "PROBEWATCH__SINKS__SEARCH__NAMESPACE": "nowhere",
+    }
+    done = run(stage.package, "check", "--config", config, "--json", **elsewhere)
+    rows = {row["name"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == 2
+    assert "there is no topic no-such-topic" in rows["source"]["text"]
+    assert rows["sink search"]["text"] == "there is no data stream logs-probewatch.alert-nowhere"
+    assert rows["sink search"]["mend"] == "run `probewatch siem install`"
+
+
 def test_every_finding_arrives_once(stage: Stage, quiet: set[str]) -> None:
     daemon = stage.start()
     stage.wait(daemon, read_everything)
