@@ -67,6 +67,7 @@ class Evasion(NamedTests):
             gate("far", honest=0.12, attack=0.20),
             gate("near_step", honest=0.08, attack=0.14),
             gate("far_spread", honest=0.24, attack=0.16),
+            gate("run_length", honest=0.5, attack=1.2),
             gate("changed", honest=0.08, attack=0.14),  # an occluding patch is smaller
             NOT_STRAIGHT,
             gate("label_entropy", honest=1.3, attack=1.0),
@@ -81,6 +82,16 @@ class Evasion(NamedTests):
             gate("far", honest=0.012, attack=0.03),
             gate(feature("far") / feature("near_step"), honest=1.05, attack=1.5),
             NOT_STRAIGHT,
+        ),
+        "patches": all_of(
+            gate("changed", honest=0.14, attack=0.09),
+            gate("star", honest=0.06, attack=0.02),
+            gate("fall", honest=0.17, attack=0.31),
+            gate("record_lows", honest=0.0, attack=0.6),
+            gate("fill", honest=24, attack=36),
+            gate("near", honest=0.20, attack=0.35),
+            gate("root_margin", honest=0.25, attack=0.45),
+            gate("run_length", honest=0.5, attack=0.8),
         ),
         "cloud": all_of(
             gate("far", honest=0.74, attack=0.64),
