@@ -155,7 +155,7 @@ def verdict(model: str, judged: Judged, row: int, evidence: tuple[Evidence, ...]
             output_bits=number(head["bits"]),
             distinct_inputs=int(head["distinct"]),
             classes_seen=int(judged.classes[row]),
-            classes_known=judged.classes_known,
+            classes_known=int(judged.classes_known[row]),
         ),
     )
 

@@ -48,7 +48,7 @@ class Judged:
     groups: list[bytes]
     heads: Any
     classes: NDArray[np.int32]
-    classes_known: int
+    classes_known: NDArray[np.int64]
     blocks: Blocks
     running: Floats
     floors: Floats
@@ -64,6 +64,7 @@ class View:
         self.bank = bank
         self.windows = Windows(shape.kind, len(shape.columns), most, len(bank))
         self.labels, self.versions = Names(LABELS), Names(VERSIONS)
+        self._answers = 0  # the highest number of a label among the queries walked
         self.baseline = baselines.unknown(len(shape.columns))
         self.usual: dict[str, float] = {}
         self.floors = np.full(len(bank), 0.5)
@@ -121,7 +122,7 @@ class View:
             groups=[step.groups[i] for i in at.tolist()],
             heads=heads,
             classes=out.classes[:ended].copy(),
-            classes_known=len(self.labels),
+            classes_known=self._known(step)[at],
             blocks=blocks,
             running=running,
             floors=self.floors,
@@ -135,6 +136,13 @@ class View:
         if counts is not None and keys is not None:
             at = scheduled(counts)
             self._rows.add(features[at], keys[at], counts[at])
+
+    def _known(self, step: Step) -> NDArray[np.int64]:
+        """How many classes of the model had been seen with each query, (n,): labels are numbered as they appear."""
+        newest = np.maximum(step.events["label"], step.events["second"]).astype(np.int64)
+        known = np.maximum.accumulate(np.append(self._answers, newest))[1:]
+        self._answers = int(known[-1])
+        return np.minimum(known, LABELS - 2)
 
     def _sample(self, step: Step, teach: NDArray[np.bool_]) -> None:
         at = np.flatnonzero(teach)
@@ -197,6 +205,7 @@ class View:
             raise ValueError("another bank of detectors")
         self.next_refit, self.floors = int(arrays["numbers"][0]), arrays["floors"]
         self.labels.load(arrays["labels"])
+        self._answers = len(self.labels)
         self.versions.load(arrays["versions"])
         self.windows.load(inside("windows", arrays))
         self._samples.load(inside("samples", arrays))
