@@ -18,6 +18,7 @@ from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, OPAQUE, ROWS, 
 
 EXPONENT: Final = MAX_WIDTH + SEGMENTS  # where a dense sketch keeps its binary exponent
 SKETCH_BYTES: Final = {DENSE: MAX_WIDTH + SEGMENTS + 1, TEXT: MINHASHES}
+MOST_SHIFT: Final = 20  # binary orders of magnitude beyond which the smaller of two sketches does not count
 HALF_CELL: Final = 0.25  # a cell that changes within its coarse bin
 
 Bytes = NDArray[np.uint8]
@@ -52,19 +53,43 @@ def signed(byte: int) -> int:
     return int(byte) - 256 if byte > 127 else int(byte)
 
 
-@njit(cache=True, fastmath={"reassoc", "contract"})
-def dense_distance(a: NDArray[np.float32], b: Bytes, width: int) -> float:
-    """Distance of an unpacked sketch (floats) from a packed one.
+@njit(cache=True)
+def dense_distance(a: Bytes, b: Bytes, width: int) -> float:
+    """Distance of two packed sketches, in whole numbers until the square root: the same on every processor.
 
     Both are rounded to their own unit of at most 1/64 of their largest component, so that distances below about 2 %
     of an input's norm are noise.
     """
-    unit = np.float32(2.0 ** signed(b[EXPONENT]))
-    total = np.float32(0)
+    high, low = signed(a[EXPONENT]), signed(b[EXPONENT])
+    if high == low:
+        return float(np.sqrt(float(same_unit(a, b, width))) * 2.0**low)
+    if high < low:
+        a, b, high, low = b, a, low, high
+    return float(
+        np.sqrt(float(other_unit(a, b, width, high - low))) * 2.0 ** (low if high - low <= MOST_SHIFT else high)
+    )
+
+
+@njit(cache=True)
+def same_unit(a: Bytes, b: Bytes, width: int) -> int:
+    """Sum of squared differences of the components, in their common unit."""
+    total = np.int32(0)
     for j in range(width):
-        d = a[j] - np.float32(np.int8(b[j])) * unit
+        d = np.int32(np.int8(a[j])) - np.int32(np.int8(b[j]))
         total += d * d
-    return float(np.sqrt(total))
+    return int(total)
+
+
+@njit(cache=True)
+def other_unit(a: Bytes, b: Bytes, width: int, shift: int) -> int:
+    """Sum of squared differences where a's unit is 2 ** shift of b's, in b's; far beyond it, a's own squares in a's."""
+    total = np.int64(0)
+    for j in range(width):
+        d = np.int64(np.int8(a[j]))
+        if shift <= MOST_SHIFT:
+            d = (d << shift) - np.int64(np.int8(b[j]))
+        total += d * d
+    return int(total)
 
 
 @njit(cache=True)
@@ -95,10 +120,10 @@ def text_distance(a: Bytes, b: Bytes) -> float:
 
 
 @njit(cache=True)
-def distance(kind: int, floats: NDArray[np.float32], packed: Bytes, other: Bytes, width: int) -> float:
-    """Distance of a query (its packed sketch; for dense ones also unpacked in `floats`) from a packed earlier one."""
+def distance(kind: int, packed: Bytes, other: Bytes, width: int) -> float:
+    """Distance of two packed sketches of one kind."""
     if kind == DENSE:
-        return dense_distance(floats, other, width)
+        return dense_distance(packed, other, width)
     if kind == ROWS:
         return row_distance(packed, other)
     return text_distance(packed, other)
@@ -122,7 +147,6 @@ def changes(kind: int, a: Bytes, b: Bytes) -> np.uint64:
 @njit(cache=True)
 def nearest(
     kind: int,
-    floats: NDArray[np.float32],
     packed: Bytes,
     width: int,
     count: int,
@@ -140,7 +164,7 @@ def nearest(
     first = max(0, count - window)
     for query in range(first, count):
         ring = query % window
-        d = distance(kind, floats, packed, sketches[pages[ring // PAGE], ring % PAGE], width)
+        d = distance(kind, packed, sketches[pages[ring // PAGE], ring % PAGE], width)
         total += d
         if d <= best_distance:
             best, best_distance = query, d

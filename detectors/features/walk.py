@@ -127,7 +127,7 @@ def relate(
     count = state.headers[slot].count
     pages, sketches = state.pages[slot], state.sketches
     window = len(pages) * PAGE
-    best, entry.distance, entry.far = nearest(kind, floats[0], packed, width, count, pages, sketches)
+    best, entry.distance, entry.far = nearest(kind, packed, width, count, pages, sketches)
     entry.base, entry.mask, entry.flags, entry.cosine = count, 0, 0, 0
     entry.step = np.nan
     entry.root_label, entry.root_margin = entry.label, entry.p1 - entry.p2

@@ -60,7 +60,7 @@ def unpack(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def scales(width: int, sketches: NDArray[np.uint8], near: Floats, baseline: Baseline) -> Baseline:
     """Distances: of random pairs (neighbours in the sample, which come from different queries), and of nearest ones."""
-    pairs = [dense_distance(unpack(sketches[i : i + 1])[0], sketches[i - 1], width) for i in range(1, len(sketches))]
+    pairs = [dense_distance(sketches[i], sketches[i - 1], width) for i in range(1, len(sketches))]
     apart = float(np.median(pairs))
     known = near[np.isfinite(near)]
     usual = float(np.median(known)) if len(known) >= ENOUGH // 4 else NEAR * apart

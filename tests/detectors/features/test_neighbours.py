@@ -51,21 +51,19 @@ def test_a_packed_projection_is_off_by_half_a_unit_at_most(projection: np.ndarra
 def test_a_packed_distance_is_off_by_the_rounding_at_most(a: np.ndarray, b: np.ndarray) -> None:
     true = float(np.linalg.norm(a.astype(float) - b.astype(float)))
     error = sum(max(2 * float(abs(x).max()) / 127, 2.0**-100) / 2 * MAX_WIDTH**0.5 for x in (a, b))
-    assert dense_distance(unpacked(packed(a)), packed(b), MAX_WIDTH) == pytest.approx(
-        true, abs=error * 1.001 + 1e-5 * true
-    )
+    assert dense_distance(packed(a), packed(b), MAX_WIDTH) == pytest.approx(true, abs=error * 1.001 + 1e-5 * true)
 
 
 @given(vectors)
 def test_an_input_is_at_no_distance_from_itself(projection: np.ndarray) -> None:
-    assert dense_distance(unpacked(packed(projection)), packed(projection), MAX_WIDTH) == 0
+    assert dense_distance(packed(projection), packed(projection), MAX_WIDTH) == 0
 
 
 def test_only_the_width_counts() -> None:
     a = np.zeros(MAX_WIDTH, np.float32)
     a[10:] = 1
-    assert dense_distance(unpacked(packed(a)), packed(none), 10) == 0
-    assert dense_distance(unpacked(packed(a)), packed(none), 14) == 2
+    assert dense_distance(packed(a), packed(none), 10) == 0
+    assert dense_distance(packed(a), packed(none), 14) == 2
 
 
 @pytest.mark.parametrize("scale", [1e-38, 1e-30, 1.0, 1e30, 3e38])
@@ -103,9 +101,9 @@ def test_texts_count_equal_bytes() -> None:
 
 def test_each_kind_is_measured_in_its_own_way() -> None:
     row, text = np.array([32, 1], np.uint8), np.zeros(MINHASHES, np.uint8)
-    assert distance(DENSE, np.ones(MAX_WIDTH, np.float32), packed(none), packed(none), 4) == 2
-    assert distance(ROWS, none, row, row + np.uint8(32), 0) == 1
-    assert distance(TEXT, none, text, text + np.uint8(1), 0) == 1
+    assert distance(DENSE, packed(np.ones(MAX_WIDTH, np.float32)), packed(none), 4) == 2
+    assert distance(ROWS, row, row + np.uint8(32), 0) == 1
+    assert distance(TEXT, text, text + np.uint8(1), 0) == 1
 
 
 def test_changes_name_segments_and_columns() -> None:
@@ -134,7 +132,7 @@ def looked_up(rows: list[int], asked: int, pages: int = 2) -> tuple[int, float, 
         ring = query % (pages * PAGE)
         sketches[ring // PAGE, ring % PAGE, 0] = code << 5
     mine = np.array([asked << 5, 0], np.uint8)
-    return nearest(ROWS, none, mine, 0, len(rows), np.arange(pages, dtype=np.int32), sketches)
+    return nearest(ROWS, mine, 0, len(rows), np.arange(pages, dtype=np.int32), sketches)
 
 
 def test_the_first_query_has_no_neighbour() -> None:
@@ -155,8 +153,6 @@ def test_what_has_left_the_window_is_no_neighbour() -> None:
 
 
 def test_opaque_inputs_have_no_neighbours() -> None:
-    best, near, far = nearest(
-        OPAQUE, none, np.zeros(1, np.uint8), 0, 5, np.zeros(1, np.int32), np.zeros((1, 8, 1), np.uint8)
-    )
+    best, near, far = nearest(OPAQUE, np.zeros(1, np.uint8), 0, 5, np.zeros(1, np.int32), np.zeros((1, 8, 1), np.uint8))
     assert best == -1
     assert np.isnan([near, far]).all()
