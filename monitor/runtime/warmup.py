@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import orjson
 
+from monitor.record import warm
 from monitor.record.decode import Decoder
 from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.partitions import EngineMaker
@@ -18,7 +19,8 @@ _INPUTS: Final = ("vector", "columns", "text", "digest")
 
 
 def warm_up(decoder: Decoder, make: EngineMaker) -> None:
-    """Sends made-up queries of every kind of input through the decoder and through an engine that is thrown away."""
+    """Sends made-up queries of every kind of input through decoder and engine; the engine is thrown away."""
+    warm.warm_up(decoder)
     make(_PARTITION, None).feed(decoder.decode(made_up()).queries)
 
 
