@@ -40,7 +40,7 @@ def command(out: Path) -> None:
     from monitor.console.recordings import labels, recording
     from monitor.console.story import introduction, pointers, story
 
-    day, keys = recording(), _keys(out)
+    day, keys = recording(), keys_in(out)
     _say(introduction(day.sensitive))
     with _stage("kernels are compiled (once) and loaded"):
         ready(day, keys)
@@ -53,7 +53,7 @@ def command(out: Path) -> None:
     _say(pointers(out, found))
 
 
-def _keys(out: Path) -> Keys:
+def keys_in(out: Path) -> Keys:
     """The key of the folder, made on first use. Trouble where the folder cannot be written."""
     from monitor.record.keys import create_key_file, load_keys
 
@@ -108,4 +108,4 @@ class _Lines:
         quarter = 0 if not done.total else _STEPS * done.read // done.total
         if quarter > self._told:
             self._told = quarter
-            click.echo(f"playing the recording: {100 * quarter // _STEPS} %", err=True)
+            click.echo(f"playing the recording: {100 * quarter // _STEPS}%", err=True)

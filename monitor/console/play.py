@@ -48,7 +48,6 @@ class Played:
     """What came out of a recording: the last revision of each finding in the order in which they opened."""
 
     recording: Recording
-    settings: Settings
     traffic: Traffic
     findings: tuple[Finding, ...]
     tally: Tally
@@ -78,7 +77,7 @@ def play(recording: Recording, keys: Keys, alerts: BinaryIO, progress: Callable[
         latest[finding.finding] = finding
         alerts.write(encode(finding) + b"\n")
     seconds = perf_counter() - begun
-    return Played(recording, settings, traffic(recording.logs, keys), tuple(latest.values()), tally, seconds)
+    return Played(recording, traffic(recording.logs, keys), tuple(latest.values()), tally, seconds)
 
 
 def traffic(logs: Sequence[Path], keys: Keys) -> Traffic:
