@@ -68,8 +68,7 @@ PAGE = """# Where this recording comes from
 
 `day.ndjson.zst` holds {queries} queries of {clients} clients to two services: two ordinary days, then a day on which
 {attackers} of the clients attack. `day.labels.json` says who did what; nothing reads it but the summary that the demo
-prints. `day.training.ndjson.zst` holds the training records of both models, from which training fingerprints are
-made. `day.manifest.json` says how far each attack got, and with which library versions.
+prints. `day.manifest.json` says how far each attack got, and with which library versions.
 
 Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks`, extra `traffic`), seed {seed}. The attacks
 ran against the models that answer here, on the bytes that stand here; no record was written by hand. The same
@@ -116,6 +115,7 @@ def main() -> None:
             record(hi(SEED), table_roles(), ROWS, "app"),
         ]
         figures = write(games, SEED, folder / "day", level=19)
+    (folder / "day.training.ndjson.zst").unlink()  # the demo detects without training records
     clients = {played.identity.client: played.label for game in games for played in game.cast}
     kinds = Counter(str(label["kind"]) for label in clients.values() if label["attack"])
     page = PAGE.format(
