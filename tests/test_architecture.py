@@ -89,7 +89,7 @@ def test_an_attack_knows_nothing_of_others(name: str) -> None:
 
 
 def test_nobody_knows_an_attack_by_name() -> None:
-    """So that ours and other people's are alike. Novelty alone is given something by the settings, its vote's weight."""
+    """So that ours and other people's are alike. Novelty alone gets something from the settings: its vote's weight."""
     files = [file for file in (REPOSITORY / "detectors").rglob("*.py") if f"detectors.{file.stem}" not in attacks()]
     files += (REPOSITORY / "monitor").rglob("*.py")
     known = [(file, module) for file in files for module in imported(file) if module in attacks()]
