@@ -80,11 +80,8 @@ def _title(scene: str, played: Sequence[Played]) -> str:
 
 def _shown(logs: Sequence[Path]) -> list[Played]:
     """Play the scenes one after the other, with a bar on a terminal."""
-    played = []
     with Bar(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        for log in logs:
-            played.append(play(log, _advance(bar, bar.add_task(log.name, total=None))))
-    return played
+        return [play(log, _advance(bar, bar.add_task(log.name, total=None))) for log in logs]
 
 
 def _advance(bar: Bar, task: TaskID) -> Callable[[Progress], None]:

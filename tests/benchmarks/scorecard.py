@@ -105,7 +105,7 @@ def hold(findings: Iterable[Finding], clients: Mapping[str, Client], pseudonym: 
             client = clients.get(named.campaign, named) if named.kind == TRIED else named
             if finding.tier == "novelty":
                 client.novel += 1
-            elif finding.raised_at >= named.attack_from:
+            elif finding.updated_at >= named.attack_from:  # of this revision: members join later ones
                 client.named.append((finding.queries, finding.family))
             else:
                 early.add(who)

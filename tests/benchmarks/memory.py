@@ -1,0 +1,263 @@
+"""Memory: what one engine holds of 100,000 clients, by array and by client, and what a snapshot of it costs.
+
+Queries go into the engine as columns, without JSON, so that nothing else takes memory. Volumes over clients follow
+Zipf's law: few heavy ones with full windows, many with a handful of queries; every client comes at least once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from paper import table
+
+from detectors.features.layout import FIRST_BLOCK, PAGE
+from detectors.features.windows import Windows
+from detectors.sketch.queries import Queries
+from monitor.config.settings import Settings
+from monitor.engine.partition import PartitionEngine
+from monitor.record.decode import Decoder
+from monitor.record.raw import Partition, RawBatch
+from monitor.runtime.engines import engine_maker
+from monitor.runtime.folder import SnapshotFolder
+from monitor.runtime.keys import OPEN_KEYS
+from monitor.runtime.snapshots import Snapshot
+from monitor.runtime.warmup import warm_up
+
+MIB: Final = 1 << 20
+KIB: Final = 1 << 10
+RSS_BAR: Final = 1536 * MIB  # for 100,000 clients
+CLIENT_BARS: Final = {"dense": 16 * KIB, "rows": 8 * KIB}
+CHUNK: Final = 20_000
+SAMPLES: Final = 2_000  # queries that are made once; the stream repeats their inputs in random order
+START: Final = 1_790_000_000_000_000  # event time of the first query, microseconds
+GAP: Final = 20_000
+CHOSEN: Final = (
+    "part", "model", "version", "kind", "row", "exact", "label", "second", "p1", "p2", "classes", "digits", "status",
+    "input_size", "output_size", "latency_ms", "max_tokens", "flags", "bias",
+)  # fmt: skip
+HERE: Final = Partition("memory", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What was measured; bytes and seconds. `before` and `fed` are resident bytes before and after feeding, `peak` the
+    most until then, `peak_snapshot` the most until the snapshot was written."""
+
+    kind: str
+    clients: int
+    queries: int
+    feed_seconds: float
+    before: int
+    fed: int
+    peak: int
+    peak_snapshot: int
+    arrays: dict[str, int]
+    small: float
+    full: float
+    snapshot_bytes: int
+    dump_seconds: float
+    save_seconds: float
+    restore_seconds: float
+
+
+def sample(kind: str) -> Queries:
+    """Queries with natural variety, made by the decoder from records of one client."""
+    rng = np.random.default_rng(7)
+    answers = rng.dirichlet(np.full(10, 0.3), SAMPLES).round(4).tolist()
+    vectors = rng.normal(size=(SAMPLES, 48)).round(4).tolist()
+    cells = rng.integers(0, 9, (SAMPLES, 12)).tolist()
+    inputs = {
+        "dense": [{"vector": vector} for vector in vectors],
+        "rows": [{"columns": {f"column-{at}": value for at, value in enumerate(row)}} for row in cells],
+    }[kind]
+    payloads = [
+        orjson.dumps(
+            {"client": "c", "model": "m", "time": 1_790_000_000_000, "input": i, "output": {"probabilities": a}}
+        )
+        for i, a in zip(inputs, answers, strict=True)
+    ]
+    none = np.full(SAMPLES, -1, np.int64)
+    return Decoder(OPEN_KEYS).decode(RawBatch(HERE, payloads, np.arange(SAMPLES), none, SAMPLES)).queries
+
+
+def volumes(clients: int, mean: float) -> NDArray[np.int64]:
+    """Queries of each client by Zipf's law, at least one each, `mean` on average."""
+    shares = 1 / np.arange(1, clients + 1)
+    counts: NDArray[np.int64] = 1 + (shares / shares.sum() * clients * (mean - 1)).astype(np.int64)
+    return counts
+
+
+def stream(kind: str, counts: NDArray[np.int64]) -> Iterator[Queries]:
+    """All queries in random order, as chunks of columns."""
+    rng, inputs = np.random.default_rng(11), sample(kind)
+    order = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    rng.shuffle(order)
+    for start in range(0, len(order), CHUNK):
+        clients = order[start : start + CHUNK].tolist()
+        at = np.arange(start, start + len(clients), dtype=np.int64)
+        yield _chunk(inputs, clients, at, rng.integers(0, len(inputs), len(clients)))
+
+
+def _chunk(inputs: Queries, clients: list[int], at: NDArray[np.int64], which: NDArray[np.int64]) -> Queries:
+    """Queries of these clients with the chosen inputs and answers; rows of the input tables are shared."""
+    unknown = [b""] * len(clients)
+    changed: dict[str, Any] = {name: getattr(inputs, name)[which] for name in CHOSEN}
+    names = [blake2b(client.to_bytes(4), digest_size=16).digest() for client in clients]
+    return replace(inputs, offset=at, time=START + at * GAP, client=names, group=unknown, address=unknown, **changed)
+
+
+def arrays_of(engine: PartitionEngine) -> dict[str, int]:
+    """Bytes of what the engine holds, by name; a benchmark may look inside."""
+    sizes: dict[str, int] = {}
+    for view in engine._views.values():
+        windows = view.windows
+        own = {name: getattr(windows, name) for name in ("names", "groups", "last", "peak")}
+        for name, array in {**own, **windows.state._asdict()}.items():
+            sizes[name] = sizes.get(name, 0) + array.nbytes
+        table_bytes = sys.getsizeof(windows._table) + sum(map(sys.getsizeof, windows._table))
+        sizes["table of clients"] = sizes.get("table of clients", 0) + table_bytes
+        sizes["what teaches"] = sizes.get("what teaches", 0) + view.nbytes - windows.nbytes
+    return sizes
+
+
+def bytes_a_client(windows: Windows) -> tuple[float, float]:
+    """Mean bytes of a client with fewer queries than a first block, and of one with a full window (0: none there)."""
+    state, slots = windows.state, windows.in_use()
+    own = (windows.names, windows.groups, windows.last, windows.peak, *state[:4])
+    fixed = sum(array[:1].nbytes for array in own) + sys.getsizeof(windows._table) / max(len(windows), 1)
+    page = state.entries[:1].nbytes + state.sketches[:1].nbytes + state.free[:1].nbytes
+    held, counts = (state.pages[slots] >= 0).sum(axis=1), state.headers["count"][slots]
+    few, many = held[counts < FIRST_BLOCK], held[counts >= state.pages.shape[1] * PAGE]
+    small, full = (fixed + page * float(some.mean()) if len(some) else 0.0 for some in (few, many))
+    return small, full
+
+
+def resident() -> int:
+    """Bytes of memory that the process holds now."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def peak() -> int:
+    """The most that it ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB
+
+
+def measure(kind: str, clients: int, mean: float) -> Account:
+    """Feed, look, snapshot, restore."""
+    make = engine_maker(Settings(), OPEN_KEYS)
+    warm_up(Decoder(OPEN_KEYS), make)
+    engine, before, begun, queries = make(HERE, None), resident(), time.perf_counter(), 0
+    for chunk in stream(kind, volumes(clients, mean)):
+        engine.feed(chunk)
+        queries += len(chunk)
+    feed_seconds, fed, most = time.perf_counter() - begun, resident(), peak()
+    held, (small, full) = arrays_of(engine), bytes_a_client(next(iter(engine._views.values())).windows)
+    size, spent, at_snapshot = snapshot(engine, make)
+    return Account(
+        kind,
+        engine.stats().clients,
+        queries,
+        feed_seconds,
+        before,
+        fed,
+        most,
+        at_snapshot,
+        held,
+        small,
+        full,
+        size,
+        *spent,
+    )
+
+
+def snapshot(engine: PartitionEngine, make: Any) -> tuple[int, tuple[float, float, float], int]:
+    """Bytes of a snapshot; seconds to dump, to write, and to restore; the peak before restoring."""
+    with tempfile.TemporaryDirectory() as folder:
+        store, begun = SnapshotFolder(Path(folder)), time.perf_counter()
+        arrays = engine.dump()
+        dumped = time.perf_counter()
+        store.save(Snapshot(HERE, 0, "", "", arrays))
+        saved, most = time.perf_counter(), peak()
+        del arrays
+        size = sum(file.stat().st_size for file in Path(folder).iterdir())
+        again = time.perf_counter()
+        kept = next(store.load(HERE, ""))
+        if not isinstance(kept, Snapshot):
+            raise RuntimeError(f"the snapshot was refused: {kept.reason}")
+        make(HERE, kept.arrays)
+        restored = time.perf_counter()
+    return size, (dumped - begun, saved - dumped, restored - again), most
+
+
+def report(account: Account) -> str:
+    """The whole account as Markdown."""
+    figures = [
+        ["resident before feeding", f"{account.before / MIB:,.0f} MiB"],
+        ["resident after feeding", f"{account.fed / MIB:,.0f} MiB"],
+        ["peak while feeding", f"{account.peak / MIB:,.0f} MiB"],
+        ["peak with a snapshot", f"{account.peak_snapshot / MIB:,.0f} MiB"],
+        [f"a client with fewer than {FIRST_BLOCK} queries", f"{account.small / KIB:.2f} KiB"],
+        ["a client with a full window", f"{account.full / KIB:.2f} KiB"],
+        ["snapshot", f"{account.snapshot_bytes / MIB:,.0f} MiB"],
+        ["dump", f"{account.dump_seconds:.2f} s"],
+        ["write and sync", f"{account.save_seconds:.2f} s"],
+        ["read and restore", f"{account.restore_seconds:.2f} s"],
+        ["feeding, a query", f"{account.feed_seconds / account.queries * 1e6:.1f} µs"],
+    ]
+    total = sum(account.arrays.values())
+    arrays = [
+        [name, f"{size / MIB:,.1f}", f"{size / account.clients:,.0f}"]
+        for name, size in sorted(account.arrays.items(), key=lambda pair: -pair[1])
+    ]
+    rss, each = max(account.peak, account.peak_snapshot), CLIENT_BARS[account.kind]
+    bars = [
+        f"{RSS_BAR / MIB:,.0f} MiB for 100,000 clients, a snapshot included: {_met(rss <= RSS_BAR)}",
+        f"{each / KIB:.0f} KiB for a {account.kind} client: {_met(account.full <= each)}",
+    ]
+    return "\n".join(
+        [
+            f"# Memory: {account.clients:,} {account.kind} clients, {account.queries:,} queries, one engine\n",
+            "".join(f"- {bar}\n" for bar in bars),
+            table(("", "measured"), figures),
+            f"## By array, {total / MIB:,.0f} MiB in all\n",
+            table(("array", "MiB", "bytes a client"), arrays),
+        ]
+    )
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "**missed**"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the command line, feed, print and save."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--clients", type=int, default=100_000, help="clients (100,000)")
+    asked.add_argument("--mean", type=float, default=20.0, help="queries of a client, on average (20)")
+    asked.add_argument("--kind", choices=sorted(CLIENT_BARS), default="dense", help="what the inputs are (dense)")
+    asked.add_argument("--save", type=Path, metavar="FOLDER", help="keep the tables there, as Markdown and as JSON")
+    wish = asked.parse_args(arguments)
+    account = measure(wish.kind, wish.clients, wish.mean)
+    text = report(account)
+    print(text)
+    if wish.save is not None:
+        wish.save.mkdir(parents=True, exist_ok=True)
+        (wish.save / f"memory-{wish.kind}.md").write_text(text, encoding="utf-8")
+        (wish.save / f"memory-{wish.kind}.json").write_bytes(orjson.dumps(asdict(account), option=orjson.OPT_INDENT_2))
+
+
+if __name__ == "__main__":
+    main()
