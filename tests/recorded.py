@@ -66,9 +66,9 @@ def raw(lines: Sequence[bytes], first: int = 0) -> RawBatch:
     return RawBatch(PARTITION, lines, offsets, np.full(len(lines), -1), first + len(lines))
 
 
-def decoded(lines: Sequence[bytes]) -> Queries:
+def decoded(lines: Sequence[bytes], first: int = 0) -> Queries:
     """Their columns; none may be rejected."""
-    found = Decoder(KEYS).decode(raw(lines))
+    found = Decoder(KEYS).decode(raw(lines, first))
     assert not found.rejected
     return found.queries
 

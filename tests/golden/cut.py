@@ -1,0 +1,111 @@
+"""Cuts the queries of the golden cases out of recorded traffic: python tests/golden/cut.py FOLDER.
+
+FOLDER holds what `python -m benchmarks.traffic` has written. One base log per scene (ordinary clients, so that the
+model is known), and for each case the records of one client, or of all keys that one spray tries. The alerts are then
+written by `pytest tests/test_golden.py --update`, and the diff of the alerts is the review.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+HERE = Path(__file__).parent
+ORDINARY = {
+    "digits": ("user", "both-versions", "file-order", "many-users"),
+    "hi": ("user", "branch", "nightly-batch", "segment"),
+}
+CLIENTS, QUERIES = 36, 40
+
+#: case: scene, kind of client, variant, which of them, how many times slower
+CASES: dict[str, tuple[str, str, str, int, float]] = {
+    "evasion/attack": ("digits", "hop-skip-jump", "", 0, 1),
+    "evasion/slow": ("digits", "hop-skip-jump", "slow", 0, 1),
+    "evasion/video": ("digits", "video", "", 0, 1),
+    "inversion/attack": ("digits", "coordinate-climb", "", 0, 1),
+    "inversion/slow": ("digits", "coordinate-climb", "slow", 0, 1),
+    "inversion/noisy-camera": ("digits", "noisy-camera", "", 0, 1),
+    "membership-inference/attack": ("digits", "augmentation", "", 0, 1),
+    "membership-inference/slow": ("digits", "noise-cluster", "slow", 0, 1),
+    "membership-inference/augmentation-user": ("digits", "augmentation-user", "", 0, 1),
+    "extraction/attack": ("hi", "uniform-rows", "", 0, 1),
+    "extraction/slow": ("digits", "random-noise", "slow", 0, 1),
+    "extraction/strange-user": ("digits", "strange-user", "", 0, 1),
+    "attribute-inference/attack": ("hi", "csmia-race", "", 0, 1),
+    "attribute-inference/slow": ("hi", "csmia-hispanic", "slow", 0, 1),
+    "attribute-inference/pricing": ("hi", "pricing", "", 0, 1),
+    "property-inference/attack": ("digits", "probe-replay", "", 0, 1),
+    "property-inference/slow": ("hi", "row-probe-replay", "slow", 0, 1),
+    "property-inference/smoke-test": ("digits", "smoke-test", "", 0, 1),
+    "cost/attack": ("digits", "volume-burst", "", 0, 1),
+    "cost/slow": ("digits", "volume-burst", "", 3, 2),
+    "cost/load-test": ("digits", "load-test", "", 0, 1),
+    "access/attack": ("hi", "many-models", "", 1, 1),
+    "access/slow": ("hi", "many-models", "", 0, 1.5),
+    "access/expired-key": ("digits", "expired-key", "", 0, 1),
+}
+
+
+def main(folder: Path) -> None:
+    """Write all bases and cases."""
+    for scene in ORDINARY:
+        labels = json.loads((folder / f"{scene}-tune.labels.json").read_text())
+        base = [name for name, label in labels.items() if label["kind"] in ORDINARY[scene]][:CLIENTS]
+        chosen = {case: (client(labels, *given), given[3]) for case, (of, *given) in CASES.items() if of == scene}
+        kept: dict[str, list[bytes]] = {name: [] for name in (*base, *(name for name, _ in chosen.values()))}
+        for line, name in records(folder / f"{scene}-tune.ndjson.zst"):
+            if name in kept and (name not in base or len(kept[name]) < QUERIES):
+                kept[name].append(line)
+        write(HERE / "base" / f"{scene}.ndjson.zst", [line for name in base for line in kept[name]])
+        for case, (name, slower) in chosen.items():
+            write(HERE / case / "queries.ndjson.zst", stretched(kept[name], slower))
+
+
+def client(labels: dict[str, Any], kind: str, variant: str, number: int, _: float) -> str:
+    """The name of that client of its kind, of those with the fewest queries first."""
+    alike = [name for name, label in labels.items() if (label["kind"], label["variant"]) == (kind, variant)]
+    return sorted(alike, key=lambda name: (labels[name]["queries"], name))[number]
+
+
+def records(path: Path) -> Iterator[tuple[bytes, str]]:
+    """Each record with the name of its client."""
+    with path.open("rb") as file:
+        for line in BufferedReader(zstandard.ZstdDecompressor().stream_reader(file), 1 << 20):
+            who = json.loads(line)["client"]
+            yield line.rstrip(b"\n"), who["id"] if isinstance(who, dict) else who
+
+
+def stretched(lines: list[bytes], slower: float) -> list[bytes]:
+    """The same records, so many times slower."""
+    if slower == 1:
+        return lines
+    trees = [json.loads(line) for line in lines]
+    first = moment(trees[0])
+    for tree in trees:
+        tree["time"] = (
+            (first + slower * (moment(tree) - first)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        )
+    return [json.dumps(tree, separators=(",", ":")).encode() for tree in trees]
+
+
+def moment(tree: dict[str, Any]) -> datetime:
+    """When a record was made."""
+    return datetime.fromisoformat(tree["time"])
+
+
+def write(path: Path, lines: list[bytes]) -> None:
+    """A log in the order of its times."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(lines, key=lambda line: moment(json.loads(line)))
+    path.write_bytes(zstandard.ZstdCompressor(level=19).compress(b"\n".join(ordered) + b"\n"))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

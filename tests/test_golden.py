@@ -1,0 +1,84 @@
+"""Queries in, alerts out, byte for byte. A case is a folder: an attack, a slow attack, an honest look-alike.
+
+A case's log is its scene's ordinary clients and the case's own. After a change that is meant to move alerts run
+`pytest tests/test_golden.py --update` and read the diff.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+import recorded
+import zstandard
+
+from monitor.formats.native import encode
+
+GOLDEN = Path(__file__).parent / "golden"
+CASES = sorted(path.parent for path in GOLDEN.glob("*/*/queries.ndjson.zst"))
+ATTACKS = {"attack", "slow"}
+BATCH = 1_000
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="uncompiled kernels round the last digit in another way"
+)
+
+
+@cache
+def log(path: Path) -> tuple[bytes, ...]:
+    """The records of a compressed log."""
+    return tuple(zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read().splitlines())
+
+
+def time(line: bytes) -> str:
+    return str(json.loads(line)["time"])
+
+
+def merged(case: Path) -> list[bytes]:
+    """The case's records among those of its scene's ordinary clients, by time."""
+    own = log(case / "queries.ndjson.zst")
+    name = recorded.model(json.loads(own[0])).split("-")[0]
+    return sorted((*log(GOLDEN / "base" / f"{name}.ndjson.zst"), *own), key=time)
+
+
+def alerts(lines: list[bytes]) -> bytes:
+    """What the engine says, one revision a line; the program's version is no part of it."""
+    engine, found = recorded.engine(), []
+    for at in range(0, len(lines), BATCH):
+        found += engine.feed(recorded.decoded(lines[at : at + BATCH], at))
+    plain = [replace(one, lineage=replace(one.lineage, detector_version="")) for one in found]
+    return b"".join(encode(one) + b"\n" for one in plain)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
+def test_golden_alerts(case: Path, update: bool) -> None:
+    found = alerts(merged(case))
+    if update:
+        (case / "alerts.ndjson").write_bytes(found)
+    assert found == (case / "alerts.ndjson").read_bytes()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
+def test_attacks_are_named_and_look_alikes_are_not(case: Path) -> None:
+    """Holds for the alerts as they lie there: an update must not turn an attack into silence."""
+    lines = (case / "alerts.ndjson").read_bytes().splitlines()
+    if case.name not in ATTACKS:
+        assert not lines
+        return
+    assert case.parent.name in {json.loads(line)["family"] for line in lines}
+
+
+@pytest.mark.parametrize("base", sorted((GOLDEN / "base").iterdir()), ids=lambda base: base.name.split(".")[0])
+def test_ordinary_clients_alone_raise_nothing(base: Path) -> None:
+    assert alerts(list(log(base))) == b""
+
+
+def test_every_family_has_its_cases() -> None:
+    families = {case.parent.name for case in CASES}
+    for family in families:
+        names = {case.name for case in CASES if case.parent.name == family}
+        assert names > ATTACKS, f"{family} needs an attack, a slow attack and a look-alike"
