@@ -141,7 +141,7 @@ def _project(
                 for j in range(width):
                     total[j] += value * np.float32(plan[i, j])
         for j in range(width):
-            total[j] *= scale
+            total[j] = _bounded(total[j] * scale)  # a sum of bounded values can leave the bound
 
 
 @njit(cache=True)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from monitor.config.engine import EngineSettings
 from monitor.config.keys import KeySettings
+from monitor.config.records import RecordSettings
 from monitor.config.runtime import HealthSettings, LogSettings, RuntimeSettings
 from monitor.config.sinks import OutboxSettings, SinkSettings
 from monitor.config.sources import FileSettings, KafkaSettings
@@ -46,6 +47,9 @@ class Settings(BaseModel):
     source: SourceSettings = Field(default_factory=SourceSettings)
     """Where the query logs come from; `replay` is told on the command line instead."""
 
+    records: RecordSettings = Field(default_factory=RecordSettings)
+    """How large and how old a record may be."""
+
     engine: EngineSettings = Field(default_factory=EngineSettings)
     """What decides findings."""
 
@@ -68,5 +72,6 @@ class Settings(BaseModel):
 
     def config_hash(self) -> str:
         """16 hexadecimal digits that change with whatever changes findings, keys apart, and with nothing else."""
-        decisive = orjson.dumps(self.engine.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+        sections = {"engine": self.engine.model_dump(mode="json"), "records": self.records.model_dump(mode="json")}
+        decisive = orjson.dumps(sections, option=orjson.OPT_SORT_KEYS)
         return blake2b(decisive, digest_size=8).hexdigest()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
+
+from monitor.config.records import RecordSettings
 
 NAME_BYTES: Final = 512
 DAY: Final = 86_400_000_000  # microseconds
@@ -36,3 +38,15 @@ class Limits:
 
     skew: int = 7 * DAY
     """Microseconds by which a record's time may differ from the log's own time, if the log has one."""
+
+    @classmethod
+    def of(cls, settings: RecordSettings) -> Self:
+        """The ceilings that the operator has set."""
+        return cls(
+            record=settings.bytes,
+            text=settings.text,
+            elements=settings.elements,
+            columns=settings.columns,
+            queries=settings.queries,
+            skew=int(settings.skew_days * DAY),
+        )

@@ -13,6 +13,7 @@ from types import FrameType
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoder
+from monitor.record.limits import Limits
 from monitor.runtime.engines import engine_maker
 from monitor.runtime.folder import SnapshotFolder
 from monitor.runtime.health import HealthServer, Pulse
@@ -40,7 +41,7 @@ def run(settings: Settings) -> bool:
     """
     keys, metrics, clocks = keys_of(settings.keys), Metrics(), Clocks(time.monotonic, time.time)
     pulse = Pulse(clocks.steady, settings.health.stall_seconds)
-    decoder, make = Decoder(keys), engine_maker(settings, keys)
+    decoder, make = Decoder(keys, Limits.of(settings.records)), engine_maker(settings, keys)
     snapshots = SnapshotFolder(snapshots_path(settings))
     partitions = Partitions(
         make, snapshots, clocks.steady, metrics, config_hash=settings.config_hash(), key_epoch=key_name(keys)
