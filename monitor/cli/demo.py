@@ -42,7 +42,7 @@ def command(out: Path) -> None:
 
     day, keys = recording(), keys_in(out)
     _say(introduction(day.sensitive))
-    with _stage("kernels are compiled (once) and loaded"):
+    with _stage("loading kernels (compiling them takes a minute, once)"):
         ready(day, keys)
     with _progress() as show, (out / "findings.ndjson").open("wb") as alerts:
         played = play(day, keys, alerts, show)

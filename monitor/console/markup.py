@@ -43,7 +43,8 @@ def facts(rows: Mapping[str, str]) -> str:
 
 
 def table(caption: str, heads: Sequence[str], rows: Iterable[str], numeric: Sequence[str] = ()) -> str:
-    """A table of rows that are HTML already; `numeric` names the heads over columns of numbers."""
+    """A table of rows that are HTML already, which scrolls where it is too wide; `numeric` heads stand over numbers."""
     cells = "".join(tag("th", safe(head), scope="col", klass="n" if head in numeric else None) for head in heads)
     body = tag("tbody", "\n".join(rows))
-    return tag("table", tag("caption", safe(caption)) + tag("thead", tag("tr", cells)) + body)
+    inside = tag("caption", safe(caption)) + tag("thead", tag("tr", cells)) + body
+    return tag("div", tag("table", inside, klass="dense"), klass="scroll")

@@ -144,7 +144,7 @@ def _honest(kinds: Sequence[Kind]) -> str:
         for kind in ordered
     )
     heads = ("Kind of honest client", "Clients", "Queries", "Findings")
-    return tag("div", table("What honest clients got, by kind", heads, rows, heads[1:3]), klass="scroll")
+    return table("What honest clients got, by kind", heads, rows, heads[1:3])
 
 
 def _missed_lead(held: Account) -> str:
@@ -167,7 +167,7 @@ def _missed(missed: Sequence[Missed]) -> str:
         for one in missed
     )
     heads = ("Kind of attacker", "Attack family", "What there was to see")
-    return tag("div", table("Attackers that were not named, by kind", heads, rows), klass="scroll")
+    return table("Attackers that were not named, by kind", heads, rows)
 
 
 def _how(played: Played) -> str:

@@ -19,14 +19,15 @@ from monitor.console.words import KINDS, claim, number, plain, short, striking
 WIDTH: Final = 100  # columns
 _COLOURS: Final = {"critical": "red", "high": "yellow", "medium": "cyan", "low": "blue"}
 _WHY: Final = 39  # the column at which reasons begin
+_MODEL: Final = 8  # columns of a model's name
 _NUMBERS: Final = 1  # of a reason
 
 
 def introduction(sensitive: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """What is going to be played, and with which settings."""
     yield style("probewatch demo: a recorded attack day, through the decoder and the engine of the daemon", bold=True)
-    marked = "; ".join(f"{', '.join(columns)} of model {model}" for model, columns in sensitive.items())
-    yield f"Settings: the defaults, and what an operator knows: sensitive columns are {marked or 'none'}."
+    marked = "; ".join(f"{', '.join(columns)} of {model}" for model, columns in sensitive.items())
+    yield f"Settings: the defaults; sensitive columns, as the operator would mark them: {marked or 'none'}"
 
 
 def story(played: Played, found: Sequence[Case], held: Account, labels: Mapping[str, Label]) -> Iterator[str]:
@@ -50,8 +51,8 @@ def pointers(folder: Path, found: Sequence[Case]) -> Iterator[str]:
         identity = found[0].lead.finding[:12]
         yield f"  probewatch alerts show {identity} --file {quote(str(findings))}"
     yield "  probewatch replay YOUR-LOG --alerts findings.ndjson     your own log, a record a line"
-    yield "  probewatch record                                      what a record looks like"
-    yield "  probewatch run --config probewatch.toml                watch Kafka"
+    yield "  probewatch record                                       what a record looks like"
+    yield "  probewatch run --config probewatch.toml                 watch Kafka"
 
 
 def _head(text: str, beside: str = "") -> Iterator[str]:
@@ -97,8 +98,13 @@ def _case(case: Case, labels: Mapping[str, Label]) -> Iterator[str]:
     who = short(case.clients[0]) if lead.client is not None else f"{len(case.clients)} keys"
     lines = wrap(_why(case, labels), WIDTH - _WHY, break_on_hyphens=False) or [""]
     colour = style(f"{severity:8}", fg=_COLOURS[severity])
-    yield f"  {colour}  {who:8}  {plain(lead.model)[:8]:8}  {lead.queries:5,}  {lines[0]}"
+    yield f"  {colour}  {who:8}  {_cut(lead.model):8}  {lead.queries:5,}  {lines[0]}"
     yield from (" " * _WHY + line for line in lines[1:])
+
+
+def _cut(model: str) -> str:
+    name = plain(model)
+    return name if len(name) <= _MODEL else name[: _MODEL - 1] + "\u2026"
 
 
 def _why(case: Case, labels: Mapping[str, Label]) -> str:

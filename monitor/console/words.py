@@ -11,6 +11,7 @@ from monitor.alerts.finding import Contribution, Evidence
 TOLD: Final = 3  # numbers that a sentence repeats
 _DEPARTS: Final = 0.1  # a number nearer to the usual one explains nothing
 _COMMON: Final = 0.5  # weight of numbers that most attacks share, beside those that tell which one it is
+_ABSTRACT: Final = 0.6  # of numbers that say less to people than a share does
 _DAMPING: Final = 0.3  # so that 0.02 beside 0 is not called infinitely far
 
 #: What each test claims, by detector and test.
@@ -25,6 +26,7 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
         "evasion/boundary": "creeps along a boundary between two answers",
         "evasion/cloud": "scatters noise around one hidden picture",
         "evasion/fall": "presses the confidence of one answer down",
+        "evasion/patches": "pastes patches onto one input until the answer changes",
         "evasion/sparse": "changes a few places at a time around one input",
         "evasion/steps": "moves a record column by column towards another answer",
         "evasion/walk": "walks in small steps around one hidden input",
@@ -39,7 +41,7 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
         "inversion/climb": "climbs the confidence of one answer from an unnatural start",
         "inversion/generator": "sends inputs smoother than nature, as generators make them",
         "membership/boundary": "measures how far record after record lies from the boundary",
-        "membership/clusters": "asks about the same set of altered copies for record after record",
+        "membership/clusters": "asks about the same altered copies of record after record",
         "membership/jitter": "asks about slightly noisy copies of record after record",
         "novelty/profiles": "resembles no known kind of traffic",
         "probes/replay": "replays one ordered set of probes against another version",
@@ -246,18 +248,15 @@ def striking(piece: Evidence, most: int = TOLD) -> list[Contribution]:
 
 
 def _weight(one: Contribution) -> float:
-    return departure(one) * max(one.share, 0.0) * (_COMMON if one.feature in ("near", "repeat") else 1.0)
+    plainness = _COMMON if one.feature in ("near", "repeat") else 1.0 if one.feature in SHARES else _ABSTRACT
+    return departure(one) * max(one.share, 0.0) * plainness
 
 
 def departure(contribution: Contribution) -> float:
-    """How far a number lies from the usual one, 0 to 1: the difference for shares, a damped ratio for other numbers;
-    0.5 where nothing is usual yet."""
+    """How far a number lies from the usual one, 0 to 1, as a damped ratio; 0.5 where nothing is usual yet."""
     if contribution.usual is None:
         return 0.5
-    apart = abs(contribution.value - contribution.usual)
-    if contribution.feature in SHARES:
-        return min(apart, 1.0)
-    return apart / (abs(contribution.value) + abs(contribution.usual) + _DAMPING)
+    return abs(contribution.value - contribution.usual) / (abs(contribution.value) + abs(contribution.usual) + _DAMPING)
 
 
 def because(piece: Evidence) -> str:
