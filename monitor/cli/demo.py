@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
@@ -44,11 +44,12 @@ def command(out: Path) -> None:
     _say(introduction(day.sensitive))
     with _stage("loading kernels (compiling them takes a minute, once)"):
         ready(day, keys)
-    with _progress() as show, (out / "findings.ndjson").open("wb") as alerts:
+    with _progress() as show, _written(out / "findings.ndjson") as alerts:
         played = play(day, keys, alerts, show)
     found, who = cases(played.findings), labels(day, keys)
     held = account(found, who)
-    (out / "report.html").write_text(page(played, found, held, who), encoding="utf-8")
+    with _written(out / "report.html") as file:
+        file.write(page(played, found, held, who).encode())
     _say(story(played, found, held, who))
     _say(pointers(out, found))
 
@@ -59,6 +60,19 @@ def keys_in(out: Path) -> Keys:
 
     path = out / "key.toml"
     return load_keys(path) if path.exists() else create_key_file(path)
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """The file, opened anew; Trouble where it cannot be written."""
+    from monitor.config.trouble import Trouble
+
+    try:
+        with path.open("wb") as file:
+            yield file
+    except OSError as problem:
+        mend = "choose a folder with --out that you may write, on a disk with room"
+        raise Trouble(what=f"cannot be written: {problem.strerror}", where=str(path), mend=mend) from problem
 
 
 def _say(lines: Iterator[str]) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from installed import REPOSITORY, metadata, run
+from installed import REPOSITORY, Invoke, metadata, run
 
 from monitor.alerts.finding import Finding
+from monitor.cli.demo import keys_in
 from monitor.console.recordings import Label, labels, recording
 from monitor.formats.native import parse
 from monitor.record.keys import load_keys
@@ -101,9 +102,16 @@ def test_the_page_loads_nothing(demo: Demo) -> None:
     assert not re.search(r"url\(|@import|<link\b|<iframe\b|<img\b", page)
 
 
-def test_a_key_is_made_once(tmp_path: Path) -> None:
-    from monitor.cli.demo import keys_in
+def test_what_cannot_be_written_is_said(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "findings.ndjson").mkdir()
+    result = invoke("demo", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "findings.ndjson" in result.stderr
+    assert "mend:" in result.stderr
+    assert "Traceback" not in result.stderr
 
+
+def test_a_key_is_made_once(tmp_path: Path) -> None:
     made = keys_in(tmp_path / "out")
     assert keys_in(tmp_path / "out") == made
     assert (tmp_path / "out" / "key.toml").stat().st_mode & 0o777 == 0o600
