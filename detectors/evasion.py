@@ -53,8 +53,15 @@ class Evasion(NamedTests):
             gate("record_lows", honest=-0.5, attack=0.5),
             gate("near", honest=0.5, attack=0.8),
             any_of(
-                gate("straight", honest=-0.20, attack=-0.35),  # shaky video stays above
-                all_of(gate("changed", honest=0.30, attack=0.15), NOT_STRAIGHT),
+                all_of(
+                    gate("straight", honest=-0.20, attack=-0.35),  # shaky video stays above
+                    gate("changed", honest=0.12, attack=0.25),
+                ),
+                all_of(
+                    gate("changed", honest=0.30, attack=0.15),
+                    gate("star", honest=0.12, attack=0.05),  # an explainer returns to its picture
+                    NOT_STRAIGHT,
+                ),
             ),
             GOES_SOMEWHERE,
             gate("largest_cluster", honest=0.25, attack=0.40),

@@ -58,10 +58,10 @@ class Extraction(NamedTests):
             gate("repeat", honest=0.3, attack=0.1),
         ),
         "independent": all_of(
-            gate("dependence", honest=-0.90, attack=-1.15),
+            gate("dependence", honest=-1.0, attack=-1.3),
             gate("one_column_away", honest=0.35, attack=0.20),
             gate("constant_lag_repeat", honest=0.15, attack=0.05),
-            gate("distinct", honest=24, attack=36),
+            gate("distinct", honest=32, attack=48),
             gate("near", honest=0.6, attack=0.4),
         ),
         "uniform": all_of(

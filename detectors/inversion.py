@@ -44,6 +44,7 @@ class Inversion(NamedTests):
         "generator": all_of(
             gate("error_p50", honest=-1.6, attack=-2.4),
             gate("error_p90", honest=-0.3, attack=-1.2),
+            gate("far", honest=0.14, attack=0.22),  # a poller's smooth picture is one picture
             gate("repeat", honest=0.30, attack=0.15),
             NOT_STRAIGHT,
         ),

@@ -6,7 +6,7 @@ model's count of queries; nothing moves in between.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,18 @@ KEPT: Final = 0.95  # share of the samples that stay for the second fit
 RANK: Final = 0.62  # principal components, as a share of the sketch's width
 LINK: Final = 0.6  # of the usual nearest distance
 NEAR: Final = 0.62  # usual nearest distance over that of random inputs, until it has been seen
-ENOUGH_ROWS: Final = 192  # rows before the dependence of columns is known
+ENOUGH_ROWS: Final = 256  # rows before the dependence of columns is known
 MOST_TOLD: Final = 2.0  # nats that one pair of columns may say: a single odd cell is no independence
 NEARLY_ALL: Final = 0.99
 CODES: Final = 8
+
+
+class Lesson(NamedTuple):
+    """Samples of trusted clients: packed sketches (n, bytes), labels (n,), and the folds of their clients (n,)."""
+
+    sketches: NDArray[np.uint8]
+    labels: NDArray[np.uint16]
+    folds: NDArray[np.int64]
 
 
 def peers(sizes: Floats, outputs: Floats, baseline: Baseline) -> Baseline:
@@ -36,17 +44,19 @@ def peers(sizes: Floats, outputs: Floats, baseline: Baseline) -> Baseline:
     return baseline._replace(size=float(np.quantile(sizes, NEARLY_ALL)), output=float(np.quantile(outputs, NEARLY_ALL)))
 
 
-def fit(
-    kind: int, width: int, sketches: NDArray[np.uint8], labels: NDArray[np.uint16], near: Floats, baseline: Baseline
-) -> Baseline:
-    """The baseline from packed sketches (n, bytes), their labels (n,), and blocks' median nearest distances (m,).
+def fit(kind: int, width: int, lesson: Lesson, near: Floats, baseline: Baseline) -> Baseline:
+    """The baseline from samples of trusted clients, and from blocks' median nearest distances (m,).
 
     With too few samples what can not be known stays as `baseline` has it.
     """
+    sketches, labels = lesson.sketches, lesson.labels
     if kind == DENSE and len(sketches) >= ENOUGH and width > 0:
         return manifold(width, unpack(sketches), labels, scales(width, sketches, near, baseline))
-    if kind == ROWS and len(sketches) >= ENOUGH_ROWS:
-        return columns(sketches, baseline)
+    if kind == ROWS:
+        _, first = np.unique(sketches, axis=0, return_index=True)  # a poller's row says once what goes together
+        distinct = np.sort(first)
+        if len(distinct) >= ENOUGH_ROWS:
+            return columns(sketches[distinct], lesson.folds[distinct], baseline)
     return baseline
 
 
@@ -115,16 +125,16 @@ def medians(values: Floats, labels: NDArray[np.uint16]) -> Floats:
     return found
 
 
-def columns(sketches: NDArray[np.uint8], baseline: Baseline) -> Baseline:
+def columns(sketches: NDArray[np.uint8], folds: NDArray[np.int64], baseline: Baseline) -> Baseline:
     """Rows: values per column, rarity of cells, pointwise dependence of pairs of columns (Church and Hanks 1990).
 
-    Centre and spread of both come from rows that the tables have not learnt (two halves): on its own rows every table
-    finds more dependence than on new ones, and new clients would look independent.
+    Centre and spread of both come from clients that the tables have not learnt (two folds): on its own clients every
+    table finds more dependence than on new ones, and new clients would look independent.
     """
     codes = (sketches[:, 0::2] >> 5).astype(np.int64)
     cells = sketches[:, 0::2].astype(np.int64) << 8 | sketches[:, 1::2]
     singles, pairs = tables(codes)
-    halves = codes[0::2], codes[1::2]
+    halves = codes[folds == 0], codes[folds == 1]
     unseen = [(other, *tables(own)) for own, other in (halves, halves[::-1])]
     together = np.concatenate([sum_pairs(other, learnt) for other, _, learnt in unseen])
     rare = np.concatenate([sum_singles(other, learnt) for other, learnt, _ in unseen])

@@ -19,7 +19,7 @@ from detectors.scoring.nesting import inside, nested
 from detectors.scoring.running import run
 from detectors.scoring.samples import Samples
 from detectors.scoring.tail import raised_floor
-from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, scheduled
+from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, fold_of, scheduled
 from monitor.engine.bank import Bank
 from monitor.engine.step import LABELS, Names, Shape, Step
 
@@ -156,9 +156,10 @@ class View:
         rows = np.flatnonzero(trusted(self._rows.clients, names, peaks))
         features = self._rows.features[rows]
         chosen = self._samples.chosen(lambda keys: trusted(keys, names, peaks))
-        sketches, labels = self._samples.sketches[chosen], self._samples.marks["label"][chosen]
+        marks = self._samples.marks[chosen]
+        samples = fitting.Lesson(self._samples.sketches[chosen], marks["label"], fold_of(marks["client"]))
         sized = fitting.peers(features[:, SIZE], features[:, OUTPUT], self.baseline)
-        self.baseline = fitting.fit(self.shape.kind, self.shape.width, sketches, labels, features[:, NEAR], sized)
+        self.baseline = fitting.fit(self.shape.kind, self.shape.width, samples, features[:, NEAR], sized)
         columns = {name: features[:, column] for column, name in enumerate(FEATURES)}
         counts = self._rows.blocks[rows]
         lesson = Blocks(self.shape.kind, columns, FIRST_BLOCK + BLOCK * (counts - 1), self._rows.clients[rows], counts)
