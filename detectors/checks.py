@@ -11,6 +11,7 @@ import re
 import sys
 import tracemalloc
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -145,10 +146,10 @@ def check_missing_features(detector: Detector, blocks: Blocks) -> None:
     """Of nothing known nothing follows, and a feature that is not there is one that is NaN."""
     blind = replaced(blocks, dict.fromkeys((*blocks.features, *detector.reads), np.nan))
     require(not strengths(detector, blind, "unknown features").any(), "it speaks although every feature is NaN")
-    bare = Blocks(blocks.kind, {}, blocks.queries)
+    bare = replace(blocks, features={})
     require(not strengths(detector, bare, "absent features").any(), "it speaks although every feature is absent")
     for name in sorted(detector.reads):
-        without = Blocks(blocks.kind, {k: v for k, v in blocks.features.items() if k != name}, blocks.queries)
+        without = replace(blocks, features={k: v for k, v in blocks.features.items() if k != name})
         absent = strengths(detector, without, f"{name} absent")
         unknown = strengths(detector, replaced(blocks, {name: np.nan}), f"{name} unknown")
         require(np.array_equal(absent, unknown), f"without {name} it says something else than with {name} NaN")
@@ -157,11 +158,11 @@ def check_missing_features(detector: Detector, blocks: Blocks) -> None:
 def check_reads_what_it_declares(detector: Detector, blocks: Blocks) -> None:
     """It uses the features that it declares, and no others."""
     watched = Watched({**blocks.features, "undeclared": np.ones(len(blocks))})
-    score = detector.score(Blocks(blocks.kind, watched, blocks.queries))
+    score = detector.score(replace(blocks, features=watched))
     secret = sorted(watched.seen - detector.reads)
     require(not secret, f"it reads features that it does not declare: {', '.join(secret)}")
     declared = {name: blocks.feature(name) for name in detector.reads}
-    only = detector.score(Blocks(blocks.kind, declared, blocks.queries))
+    only = detector.score(replace(blocks, features=declared))
     require(np.array_equal(score, only), "it scores otherwise when it is given its declared features alone")
 
 
@@ -252,13 +253,19 @@ def strengths(detector: Detector, blocks: Blocks, given: str) -> Floats:
 
 def part(blocks: Blocks, rows: np.ndarray) -> Blocks:
     """Copies of these rows."""
-    return Blocks(blocks.kind, {name: column[rows] for name, column in blocks.features.items()}, blocks.queries[rows])
+    return Blocks(
+        blocks.kind,
+        {name: column[rows] for name, column in blocks.features.items()},
+        blocks.queries[rows],
+        None if blocks.clients is None else blocks.clients[rows],
+        None if blocks.counts is None else blocks.counts[rows],
+    )
 
 
 def replaced(blocks: Blocks, values: Mapping[str, float]) -> Blocks:
     """The same blocks with some features constant."""
     constant = {name: np.full(len(blocks), value) for name, value in values.items()}
-    return Blocks(blocks.kind, {**blocks.features, **constant}, blocks.queries)
+    return replace(blocks, features={**blocks.features, **constant})
 
 
 def asked(detector: Detector, blocks: Blocks) -> list[tuple[int, int]]:
