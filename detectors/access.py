@@ -7,6 +7,12 @@ Source: the variety of refusals, not their number, is compared (OWASP API Securi
 
 Honest look-alikes: a NAT shows one address and many keys, few of them refused; a retry storm sees 5xx. Fails where
 every key comes from another address, and where the gateway does not log refused requests.
+
+>>> from detectors.checks import one_block
+>>> spray = one_block(0, refused_keys=40, refused_models=1)
+>>> expired_key = one_block(0, refused_keys=1, refused_models=1)
+>>> [round(float(Access().score(block).max()), 2) for block in (spray, expired_key)]
+[1.0, 0.0]
 """
 
 from __future__ import annotations

@@ -7,6 +7,15 @@ one column alone, always the same column, swept over its domain, for one base af
 Honest look-alikes: what-if pages move many columns of few bases; a fairness audit sweeps the very same column, and only
 fingerprints of the training data can tell it apart. Without them the test speaks for columns that the operator has
 marked as sensitive; sweeps over others stay in the novelty tier.
+
+>>> from detectors.checks import one_block
+>>> sweep = one_block(2, sweep_top=1.0, sweep=0.8, sweep_bases=8, largest_group=6, domain_covered=1.0, sensitive=1)
+>>> what_if_page = one_block(
+...     2,
+...     sweep_top=0.2, sweep=0.8, sweep_bases=8, largest_group=6, domain_covered=1.0, sensitive=1
+... )
+>>> [round(float(Attribute().score(block).max()), 2) for block in (sweep, what_if_page)]
+[1.0, 0.0]
 """
 
 from __future__ import annotations

@@ -69,6 +69,11 @@ def example_blocks(reads: frozenset[str], kind: int, n: int = 48, seed: int = 0)
     return Blocks(kind, columns, 20 + 10 * random.integers(0, 100, n))
 
 
+def one_block(kind: int, **features: float) -> Blocks:
+    """A block of a client's 40th query with these features and no others, for examples."""
+    return Blocks(kind, {name: np.array([float(value)]) for name, value in features.items()}, np.array([40]))
+
+
 def check_metadata(detector: Detector) -> None:
     """It says what it is: a name, a family of the taxonomy, tests, kinds, features, and where the idea comes from."""
     name = type(detector).__name__

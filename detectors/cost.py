@@ -7,6 +7,12 @@ Sources: Shumailov et al., Sponge Examples (EuroS&P 2021) for inputs that cost m
 
 Honest look-alikes: load tests and launches grow in volume alone and at known times; batch jobs are large but have
 always been. Fails in the first hours of a client, which has no past to be held against.
+
+>>> from detectors.checks import one_block
+>>> burst = one_block(0, rate_growth=12, rate=8)
+>>> batch_job = one_block(0, rate_growth=0.2, rate=8, size_growth=0.0, output_growth=0.0)
+>>> [round(float(Cost().score(block).max()), 2) for block in (burst, batch_job)]
+[1.0, 0.0]
 """
 
 from __future__ import annotations

@@ -12,6 +12,20 @@ model's confidence for an honest purpose (restoration, counterfactuals) does loo
 Sources: Chen, Carlini and Wagner, Stateful detection (2019) for chains; Li et al., Blacklight (USENIX Security 2022)
 for near-duplicates; Park et al., Mind the Gap (CVPR 2025) for the direction of successive differences. Fails on
 saturated outputs, on steps as large as the distance between ordinary inputs, and where sketches cross a key epoch.
+
+>>> from detectors.checks import one_block
+>>> search = one_block(
+...     1,
+...     fall=0.9, record_lows=4, near=1.0, straight=-0.5, changed=0.6, star=0.0, largest_cluster=0.9, repeat=0.0,
+...     label_entropy=0.3, far=0.5, near_step=0.2, far_spread=0.05
+... )
+>>> video = one_block(
+...     1,
+...     fall=0.0, record_lows=4, near=1.0, straight=0.9, changed=0.6, star=0.0, largest_cluster=0.9, repeat=0.0,
+...     label_entropy=0.3, far=0.5, near_step=0.2, far_spread=0.05
+... )
+>>> [round(float(Evasion().score(block).max()), 2) for block in (search, video)]
+[1.0, 0.0]
 """
 
 from __future__ import annotations

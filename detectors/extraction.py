@@ -8,6 +8,12 @@ steps of constant length from old queries, mixtures between classes, columns tha
 Honest look-alikes: test-time augmentation, what-if pages (one column at a time from a natural row), out-of-distribution
 users. Extraction with ordinary inputs by one client can not be told from use by content: volume and coverage are all
 there is, and they are in the novelty tier.
+
+>>> from detectors.checks import one_block
+>>> noise = one_block(1, error_p10=2.0, error_p50=3.0, far=1.4, near=0.0, label_entropy=0.8, repeat=0.0)
+>>> camera = one_block(1, error_p10=-0.5, error_p50=0.0, far=1.4, near=0.0, label_entropy=0.8, repeat=0.0)
+>>> [round(float(Extraction().score(block).max()), 2) for block in (noise, camera)]
+[1.0, 0.0]
 """
 
 from __future__ import annotations

@@ -8,6 +8,20 @@ that it did not have rises; or inputs smoother than nature can be.
 Honest look-alikes: noise fuzzers (nothing rises), restoration by confidence (a natural base), synthetic-data clients
 (off the manifold the other way). Fails where only labels are disclosed and steps are large, and where a generator is
 better than the monitor's linear manifold.
+
+>>> from detectors.checks import one_block
+>>> climb = one_block(
+...     1,
+...     near=1.0, largest_cluster=1.0, far=0.4, straight=-0.5, root_error=3.0, rise=0.9, record_highs=6,
+...     flip_low_margin=0.0
+... )
+>>> restoration = one_block(
+...     1,
+...     near=1.0, largest_cluster=1.0, far=0.4, straight=-0.5, root_error=0.0, rise=0.9, record_highs=6,
+...     flip_low_margin=0.0
+... )
+>>> [round(float(Inversion().score(block).max()), 2) for block in (climb, restoration)]
+[1.0, 0.0]
 """
 
 from __future__ import annotations

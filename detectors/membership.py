@@ -7,6 +7,20 @@ to what it has seen. The trace is a period: equal clusters, one for each base, m
 Honest look-alikes: test-time augmentation with few views (up to seven views can not be told apart), video bursts
 (they move straight on), pollers of several pictures (exact repeats). Score-only membership leaves no such trace;
 without training fingerprints nobody can see it.
+
+>>> from detectors.checks import one_block
+>>> copies = one_block(
+...     1,
+...     step_autocorrelation=0.98, repeat=0.0, straight=-0.5, changed=0.8, star=0.9, clusters=0.5, near=0.6,
+...     label_entropy=1.6, error_autocorrelation=0.4, fill=60
+... )
+>>> video_bursts = one_block(
+...     1,
+...     step_autocorrelation=0.98, repeat=0.0, straight=0.9, changed=0.8, star=0.9, clusters=0.5, near=0.6,
+...     label_entropy=1.6, error_autocorrelation=0.4, fill=60
+... )
+>>> [round(float(Membership().score(block).max()), 2) for block in (copies, video_bursts)]
+[1.0, 0.0]
 """
 
 from __future__ import annotations

@@ -6,6 +6,12 @@ that were first seen under another version of the model.
 
 Honest look-alikes: smoke tests and pollers repeat under one version; retries have no constant lag. An owner's
 regression test over versions is identical by construction: name it as a known profile.
+
+>>> from detectors.checks import one_block
+>>> replay = one_block(0, constant_lag_repeat=0.5, repeat_other_version=0.5)
+>>> smoke_test = one_block(0, constant_lag_repeat=0.5, repeat_other_version=0.0)
+>>> [round(float(Probes().score(block).max()), 2) for block in (replay, smoke_test)]
+[1.0, 0.0]
 """
 
 from __future__ import annotations
