@@ -36,12 +36,12 @@ def pack_dense(projection: NDArray[np.float32], segments: Bytes, out: Bytes) -> 
         most = np.float32(0)
         for j in range(MAX_WIDTH):
             most = max(most, abs(projection[i, j]))
-        exponent = 0
-        if most > 0:
-            exponent = min(max(int(np.ceil(np.log2(most / np.float32(127)))), -100), 100)
-        unit = np.float32(2.0**-exponent)
+        exponent, unit = 0, most / np.float32(127)
+        if unit > 0:
+            exponent = min(max(int(np.ceil(np.log2(unit))), -100), 100)
+        scale = np.float32(2.0**-exponent)
         for j in range(MAX_WIDTH):
-            out[i, j] = np.uint8(np.int8(np.rint(projection[i, j] * unit)))
+            out[i, j] = np.uint8(np.int8(np.rint(projection[i, j] * scale)))
         for j in range(SEGMENTS):
             out[i, MAX_WIDTH + j] = segments[i, j]
         out[i, EXPONENT] = np.uint8(np.int8(exponent))
