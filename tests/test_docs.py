@@ -11,14 +11,18 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from findings import EXAMPLE
+from kafka import KafkaProducer
+from probing import records
+from services.launch import Server
 
 from detectors.checks import check_all
 from detectors.registry import registered
@@ -113,6 +117,27 @@ def test_commands_print_what_the_page_says(name: str, folder: Path) -> None:
         for command, expected in block.dialogue() if block.language == "console" else ():
             printed = answer(command, folder)
             assert fits(expected, printed), f"$ {command}\n{printed}\nand {name} says\n{expected}"
+
+
+@pytest.mark.servers
+def test_the_settings_of_the_readme_watch_a_topic(kafka: Server, topic: Callable[..., str], tmp_path: Path) -> None:
+    """As they stand there, but for the address and the topic."""
+    (settings,) = [block for block in blocks(README) if block.file == "probewatch.toml"]
+    (tmp_path / settings.file).write_text(settings.text)
+    (tmp_path / "probewatch.key").write_text(KEY)
+    name = topic()
+    with KafkaProducer(bootstrap_servers=kafka.address) as producer:
+        for client, line in records(8_000):
+            told = datetime.fromisoformat(json.loads(line)["time"])  # records far from the log's own time are rejected
+            producer.send(name, line, key=client.encode(), timestamp_ms=int(told.timestamp() * 1000))
+    given = {"BROKERS": f'["{kafka.address}"]', "TOPICS": f'["{name}"]', "GROUP": name}
+    variables = {f"PROBEWATCH__SOURCE__KAFKA__{key}": value for key, value in given.items()}
+    variables["PROBEWATCH__HEALTH__PORT"] = "0"
+    assert f"{name} (1 partitions)" in answer("probewatch check --config probewatch.toml", tmp_path, **variables)
+    watched = "while kill -0 $! && ! test -s alerts.ndjson; do sleep 0.2; done; kill $!; wait $!"
+    answer(f"timeout 180 probewatch run --config probewatch.toml & {watched}", tmp_path, **variables)
+    first = json.loads((tmp_path / "alerts.ndjson").read_bytes().splitlines()[0])
+    assert (first["revision"], first["status"], first["lineage"]["topic"]) == (1, "open", name)
 
 
 @pytest.mark.docs
