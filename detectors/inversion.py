@@ -37,6 +37,11 @@ UNNATURAL = any_of(
     gate("root_error", honest=1.0, attack=1.4),
     gate("root_error", honest=-0.8, attack=-1.3),
 )
+TAKEN_OVER = all_of(  # another answer than the base's own has risen, and stays
+    gate("base_label", honest=0.55, attack=0.30),
+    gate("label_gain", honest=1.0, attack=3.0),
+    gate("far", honest=0.20, attack=0.33),
+)
 
 
 class Inversion(NamedTests):
@@ -51,7 +56,7 @@ class Inversion(NamedTests):
             gate("largest_cluster", honest=0.60, attack=0.80),
             gate("far", honest=0.10, attack=0.16),
             NOT_STRAIGHT,
-            UNNATURAL,
+            any_of(UNNATURAL, TAKEN_OVER),
             any_of(gate("rise", honest=0.25, attack=0.50), gate("record_highs", honest=1.0, attack=2.5)),
             gate("flip_low_margin", honest=0.30, attack=0.18),
         ),

@@ -28,6 +28,7 @@ NAMES: Final = (
     "record_lows",  # new minima of the base label's log-margin beyond those that chance gives, standardised
     "record_highs",  # new maxima of the last label's confidence, likewise
     "label_gain",  # growth of the last label's log-margin along the cluster
+    "base_label",  # share of the cluster's answers that are the base's own
     "confidence",  # mean probability of the answer
     "confidence_trend",  # its rank trend over the window
     "label_entropy",  # entropy of the answers' labels, in nats
@@ -74,16 +75,17 @@ def records(values: Floats, sign: float) -> float:
 
 @njit(cache=True)
 def chain(window: Any, base: int, out: Floats) -> None:
-    """Fill root_margin .. label_gain along the cluster of that base."""
+    """Fill root_margin .. base_label along the cluster of that base."""
     n = len(window)
     last = n - 1  # of repeats alone: the latest
     for i in range(n):
         if window[i].base == base and not window[i].flags & REPEAT:
             last = i
     target = window[last]
-    falling, rising, m = np.empty(n), np.empty(n), 0
+    falling, rising, m, own = np.empty(n), np.empty(n), 0, 0
     for i in range(n):
         if window[i].base == base and not window[i].flags & REPEAT:
+            own += window[i].label == target.root_label
             falling[m] = log_margin(window[i], target.root_label)
             rising[m] = log_margin(window[i], target.label)
             m += 1
@@ -94,6 +96,7 @@ def chain(window: Any, base: int, out: Floats) -> None:
     out[7] = records(falling[:m], -1.0)
     out[8] = records(rising[:m], 1.0)
     out[9] = rising[m - 1] - rising[0] if m else 0.0
+    out[10] = own / m if m else 1.0
 
 
 @njit(cache=True)
@@ -108,8 +111,8 @@ def labels(window: Any, out: Floats) -> None:
         seen[at] = window[i].label
         counts[at] += 1
         found = max(found, at + 1)
-    out[12] = entropy(counts[:found])
-    out[13] = counts[:found].max() / n
+    out[13] = entropy(counts[:found])
+    out[14] = counts[:found].max() / n
 
 
 @njit(cache=True)
@@ -132,11 +135,11 @@ def confidence(window: Any, out: Floats) -> None:
     out[0] = low / known if known else np.nan
     out[1] = flips / max(linked, 1)
     out[2] = low_flips / max(linked, 1) if known else np.nan
-    out[3:10] = np.nan
+    out[3:11] = np.nan
     if known > n // 2:
         base, size = np.empty(n, np.int64), np.empty(n, np.int64)
         found = clusters(window, base, size)
         chain(window, largest(base, size, found)[0], out)
-    out[10] = answers[:known].mean() if known else np.nan
-    out[11] = trend(answers[:known])
+    out[11] = answers[:known].mean() if known else np.nan
+    out[12] = trend(answers[:known])
     labels(window, out)

@@ -106,6 +106,7 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "gap_spread": "unevenness of the pauses",
         "label_entropy": "evenness over the answers",
         "label_gain": "gain of the last answer",
+        "base_label": "answers that are still the first one",
         "largest_group": "rows of the largest sweep",
         "near_raw": "step to the nearest input, raw",
         "near_step": "step to the nearest input (1: ordinary)",
