@@ -124,6 +124,16 @@ class Evasion(NamedTests):
             gate("fill", honest=25, attack=35),
             NOT_STRAIGHT,
         ),
+        "coordinates": all_of(
+            gate("changed", honest=0.10, attack=0.06),
+            gate("cluster_size", honest=12, attack=18),
+            gate("star", honest=0.50, attack=0.35),
+            gate("near", honest=0.45, attack=0.60),
+            gate("error_p50", honest=0.45, attack=0.80),  # off the manifold: nobody has such rows
+            gate("step_autocorrelation", honest=0.65, attack=0.50),
+            gate("collinear", honest=0.30, attack=0.20),
+            gate("repeat", honest=0.30, attack=0.15),
+        ),
         "steps": all_of(
             gate("one_column_away", honest=0.45, attack=0.58),
             gate("cluster_size", honest=8, attack=11),

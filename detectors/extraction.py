@@ -83,6 +83,14 @@ class Extraction(NamedTests):
             gate("column_entropy", honest=0.70, attack=0.60),
             gate("column_entropy", honest=0.30, attack=0.40),
         ),
+        "lines": all_of(
+            gate("collinear", honest=0.18, attack=0.28),
+            gate("cluster_size", honest=12, attack=17),
+            gate("changed", honest=0.10, attack=0.06),
+            gate("star", honest=0.40, attack=0.25),
+            gate("error_p50", honest=0.35, attack=0.70),
+            gate("repeat", honest=0.30, attack=0.15),
+        ),
         "grid": all_of(
             gate("one_column_away", honest=0.80, attack=0.93),
             gate("column_entropy", honest=0.65, attack=0.80),
