@@ -9,7 +9,7 @@ COVER := --cov=detectors --cov=monitor.engine --cov-branch
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit coverage servers integration docs suite format bench constraints clean
+.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -54,6 +54,11 @@ suite: .venv/dev ## All tests, in one run with one summary.
 format: .venv/dev ## Put the code into its form.
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+pages: .venv/dev ## Make the generated pages of the manual anew.
+	.venv/bin/probewatch config page > deploy/docs/settings.md
+	.venv/bin/probewatch record page > deploy/docs/record.md
+	.venv/bin/probewatch detectors page > deploy/docs/detectors.md
 
 bench: .venv/dev ## The benchmarks, half an hour: who was found and who accused in vain, speed, memory.
 	$(INSTALL) '.[dev,traffic]'
