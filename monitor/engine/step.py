@@ -14,6 +14,7 @@ from detectors.features.layout import ENTRY, FAILED, REFUSED
 from detectors.features.neighbours import pack_dense, sketch_bytes
 from detectors.sketch.queries import DENSE, ROWS, TEXT, Queries
 
+WIDE: Final = 32  # bits for a width, or for the number of a set of columns
 LABELS: Final = 4_096  # labels of a model that are told apart; further ones are one
 
 
@@ -92,37 +93,36 @@ class Names:
 
 
 def shapes(queries: Queries) -> tuple[list[Shape], NDArray[np.int32]]:
-    """The distinct shapes of input in a batch, and which one each query has."""
-    found: dict[Shape, int] = {}
-    which = np.empty(len(queries), np.int32)
-    row_shapes = shapes_of_rows(queries)
-    for i, (kind, row) in enumerate(zip(queries.kind.tolist(), queries.row.tolist(), strict=True)):
-        if kind == DENSE:
-            shape = Shape(DENSE, int(queries.dense.width[row]))
-        else:
-            shape = row_shapes[row] if kind == ROWS else Shape(kind, 0)
-        which[i] = found.setdefault(shape, len(found))
-    return list(found), which
-
-
-def shapes_of_rows(queries: Queries) -> list[Shape]:
-    """The shape of each row: its set of columns."""
-    start, names, known = queries.rows.start.tolist(), queries.rows.name.tobytes(), {}
+    """The distinct shapes of input in a batch in order of appearance, and which one each query has."""
+    of_rows, which_row = shapes_of_rows(queries)
+    marks = queries.kind.astype(np.int64) << WIDE  # of each query, what tells its shape from others
+    dense, rows = queries.kind == DENSE, queries.kind == ROWS
+    marks[dense] |= queries.dense.width[queries.row[dense]]
+    marks[rows] |= which_row[queries.row[rows]]
+    distinct, first, inverse = np.unique(marks, return_index=True, return_inverse=True)
+    order = np.argsort(first)
     found = []
-    for begin, end in pairwise(start):
-        key = names[4 * begin : 4 * end]
-        if key not in known:
-            known[key] = Shape(ROWS, end - begin, tuple(np.frombuffer(key, np.uint32).tolist()))
-        found.append(known[key])
-    return found
+    for mark in distinct[order].tolist():
+        kind, number = mark >> WIDE, mark & ((1 << WIDE) - 1)
+        found.append(of_rows[number] if kind == ROWS else Shape(kind, number))
+    return found, np.argsort(order).astype(np.int32)[inverse.reshape(-1)]
+
+
+def shapes_of_rows(queries: Queries) -> tuple[list[Shape], NDArray[np.int64]]:
+    """The distinct sets of columns of the rows, and which one each row has."""
+    start, names = queries.rows.start.tolist(), queries.rows.name.tobytes()
+    known: dict[bytes, int] = {}
+    which = [known.setdefault(names[4 * begin : 4 * end], len(known)) for begin, end in pairwise(start)]
+    columns = [tuple(np.frombuffer(key, np.uint32).tolist()) for key in known]
+    return [Shape(ROWS, len(own), own) for own in columns], np.array(which, np.int64)
 
 
 def prepare(queries: Queries, index: NDArray[np.int64], shape: Shape, labels: Names, versions: Names) -> Step:
     """The step for the queries at `index`, which all have that shape."""
     return Step(
         index=index,
-        clients=[queries.client[i] for i in index],
-        groups=[queries.group[i] for i in index],
+        clients=[queries.client[i] for i in index.tolist()],
+        groups=[queries.group[i] for i in index.tolist()],
         events=entries(queries, index, labels, versions),
         exact=queries.exact[index],
         sketches=pack(queries, queries.row[index], shape),

@@ -26,7 +26,7 @@ from monitor.engine.step import LABELS, Names, Shape, Step
 Arrays = Mapping[str, NDArray[Any]]
 
 FIRST_REFIT: Final = 256  # queries of a model before anything is learnt; then at every doubling,
-LONGEST: Final = 32_768  # and at the latest after so many more
+LONGEST: Final = 262_144  # and at the latest after so many more: a fit takes most of a second
 FLOOR_CLIENTS: Final = 200  # clients from which floors may be raised: later crowds can not lift them (decision 0005)
 FORGIVEN: Final = 0.01  # of those clients
 VERSIONS: Final = 255

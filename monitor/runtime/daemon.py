@@ -23,7 +23,7 @@ from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import outbox_path, snapshots_path
-from monitor.runtime.warmup import warm_up
+from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
 from monitor.runtime.wiring import open_source
 from monitor.sinks.build import build_sinks
@@ -57,6 +57,7 @@ def run(settings: Settings) -> bool:
         stopping = stack.enter_context(_signals())
         log.info("starting", extra={"health_port": health.port, "config_hash": settings.config_hash()})
         warm_up(decoder, make)
+        settle()
         delivery.start()
         source = open_source(settings.source)
         stack.callback(source.close)

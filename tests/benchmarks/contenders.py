@@ -33,7 +33,7 @@ from monitor.runtime.keys import OPEN_KEYS
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
-from monitor.runtime.warmup import warm_up
+from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
 from monitor.runtime.wiring import open_source
 from monitor.sinks.outbox import Outbox
@@ -165,6 +165,7 @@ def _daemon(name: str, load: Load, folder: Path, stages: Stages) -> Iterator[tup
     )
     watch = Watch(metrics, Pulse(clocks.steady, 60.0), clocks)
     warm_up(decoder, make)
+    settle()
     with closing(Outbox(folder / "outbox.db", [])) as outbox, closing(open_source(settings.source)) as source:
         yield Loop(source, decoder, partitions, outbox, settings.runtime, watch), metrics
 
