@@ -66,7 +66,14 @@ def executable(command: str) -> str:
     """The command; for one of make, what the Makefile would run, as the packages are installed already."""
     if not command.startswith("make "):
         return command
-    question = ["make", "--dry-run", "--old-file=.venv/runtime", "--old-file=.venv/dev", command.removeprefix("make ")]
+    question = [
+        "make",
+        "--no-print-directory",
+        "--dry-run",
+        "--old-file=.venv/runtime",
+        "--old-file=.venv/dev",
+        command.removeprefix("make "),
+    ]
     said = subprocess.run(question, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     return said.replace(".venv/bin/", "")
 
