@@ -36,7 +36,7 @@ def pack_dense(projection: NDArray[np.float32], segments: Bytes, out: Bytes) -> 
         most = np.float32(0)
         for j in range(MAX_WIDTH):
             most = max(most, abs(projection[i, j]))
-        exponent, unit = 0, most / np.float32(127)
+        exponent, unit = -100, most / np.float32(127)  # zeros have the finest unit, and hide nothing of others
         if unit > 0:
             exponent = min(max(int(np.ceil(np.log2(unit))), -100), 100)
         scale = np.float32(2.0**-exponent)

@@ -74,8 +74,10 @@ def test_extreme_scales_stay_finite(scale: float) -> None:
     assert -100 <= (exponent - 256 if exponent > 127 else exponent) <= 100
 
 
-def test_zeros_have_no_exponent() -> None:
-    assert not packed(none).any()
+def test_zeros_are_at_a_distance_from_small_inputs() -> None:
+    small = np.full(MAX_WIDTH, 5e-5, np.float32)
+    assert dense_distance(packed(none), packed(small), MAX_WIDTH) == pytest.approx(4e-4, rel=0.02)
+    assert dense_distance(packed(none), packed(none), MAX_WIDTH) == 0
 
 
 def test_rows_count_changed_cells() -> None:
