@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.scoring.evidence import risk, severity
 from detectors.taxonomy import family as taxonomy
-from monitor.alerts.finding import Contribution, Evidence, Finding, Lineage, finding_id, rebuilt
+from monitor.alerts.finding import Contribution, Evidence, Finding, Lineage, Severity, finding_id, rebuilt
 from monitor.alerts.response import RESPONSES
 from monitor.config.engine import EngineSettings
 from monitor.engine.clock import MINUTE
@@ -30,10 +30,11 @@ Key = tuple[str, bytes]
 
 @dataclass(slots=True)
 class Episode:
-    """A finding that is open: its last revision, and the clock when evidence last came."""
+    """A finding that is open: what is known of it, the clock when evidence last came, and the severity last told."""
 
     finding: Finding
     heard: int
+    told: Severity
 
 
 class Findings:
@@ -57,7 +58,7 @@ class Findings:
             yield from self._update(families[min(leading, key=PRECEDENCE.index)], verdict, clock)
         elif len(self) < self._settings.open_findings:
             finding = self._opened(verdict, clock)
-            self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock)
+            self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock, finding.severity)
             yield finding
         else:
             self.dropped += 1
@@ -123,18 +124,18 @@ class Findings:
             exposure=verdict.exposure,
             lineage=replace(last.lineage, last_offset=verdict.last_offset),
         )
-        rises = RANKS.index(grown.severity) > RANKS.index(last.severity)
+        rises = RANKS.index(grown.severity) > RANKS.index(episode.told)
         due = clock - last.updated_at >= self._settings.update_minutes * MINUTE
         if (rises or due) and last.revision + 1 < self._settings.revisions:
-            episode.finding = replace(grown, revision=last.revision + 1, status="updated", updated_at=clock)
-            yield episode.finding
-        else:
-            episode.finding = replace(grown, severity=last.severity, risk=last.risk)
+            grown = replace(grown, revision=last.revision + 1, status="updated", updated_at=clock)
+            episode.told = grown.severity
+            yield grown
+        episode.finding = grown
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """The open findings, as bytes in an array."""
         episodes = [
-            [client.hex(), episode.heard, asdict(episode.finding)]
+            [client.hex(), episode.heard, episode.told, asdict(episode.finding)]
             for (_, client), families in self._open.items()
             for episode in families.values()
         ]
@@ -142,10 +143,10 @@ class Findings:
 
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take over what `dump` gave. ValueError, TypeError or KeyError where it is something else."""
-        for client, heard, tree in json.loads(arrays["open"].tobytes()):
+        for client, heard, told, tree in json.loads(arrays["open"].tobytes()):
             finding = rebuilt(tree)
             families = self._open.setdefault((finding.model, bytes.fromhex(client)), {})
-            families[finding.family] = Episode(finding, heard)
+            families[finding.family] = Episode(finding, heard, told)
         self.dropped = int(arrays["dropped"][0])
 
 

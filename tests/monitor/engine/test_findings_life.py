@@ -224,7 +224,7 @@ def test_a_dump_of_something_else_is_refused(spoil: Any) -> None:
     heard(findings, verdict())
     arrays = findings.dump()
     episodes = json.loads(arrays["open"].tobytes())
-    spoil(episodes[0][2])
+    spoil(episodes[0][3])
     with pytest.raises((TypeError, KeyError)):
         opened().load(arrays | {"open": np.frombuffer(json.dumps(episodes).encode(), np.uint8)})
 
