@@ -126,10 +126,11 @@ class Evasion(NamedTests):
         ),
         "coordinates": all_of(
             gate("changed", honest=0.10, attack=0.06),
-            gate("cluster_size", honest=12, attack=18),
-            gate("star", honest=0.50, attack=0.35),
+            gate("cluster_size", honest=16, attack=22),
+            gate("star", honest=0.45, attack=0.30),
             gate("near", honest=0.45, attack=0.60),
-            gate("error_p50", honest=0.45, attack=0.80),  # off the manifold: nobody has such rows
+            gate("fill", honest=24, attack=36),
+            gate("error_p50", honest=0.50, attack=0.85),  # off the manifold: nobody has such rows
             gate("step_autocorrelation", honest=0.65, attack=0.50),
             gate("collinear", honest=0.30, attack=0.20),
             gate("repeat", honest=0.30, attack=0.15),

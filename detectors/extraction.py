@@ -86,6 +86,7 @@ class Extraction(NamedTests):
         "lines": all_of(
             gate("collinear", honest=0.18, attack=0.28),
             gate("cluster_size", honest=12, attack=17),
+            gate("fill", honest=22, attack=32),
             gate("changed", honest=0.10, attack=0.06),
             gate("star", honest=0.40, attack=0.25),
             gate("error_p50", honest=0.35, attack=0.70),
