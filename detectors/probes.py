@@ -5,7 +5,7 @@ Whether a model was trained on data with some global property shows in its answe
 that were first seen under another version of the model.
 
 Honest look-alikes: smoke tests and pollers repeat under one version; retries have no constant lag. An owner's
-regression test over versions is identical by construction: name it as a known profile.
+regression test over versions is identical by construction, and is named.
 
 >>> from detectors.checks import one_block
 >>> replay = one_block(0, constant_lag_repeat=0.5, repeat_other_version=0.5)
