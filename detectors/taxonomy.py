@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final
+from typing import ClassVar, Final
 
 ATLAS_EDITION: Final = "5.6.1"
 NIST_EDITION: Final = "AI 100-2 E2025"
@@ -20,8 +20,10 @@ class UnknownFamily(LookupError):  # noqa: N818  (a statement, like KeyError)
 
 
 @dataclass(frozen=True, slots=True)
-class Tactic:
-    """What an attacker wants, in the words of ATLAS."""
+class _Entry:
+    """What ATLAS has a page for; `pages` is where it keeps those of this sort."""
+
+    pages: ClassVar[str]
 
     id: str
     name: str
@@ -29,36 +31,32 @@ class Tactic:
     @property
     def reference(self) -> str:
         """Its page."""
-        return f"https://atlas.mitre.org/tactics/{self.id}"
+        return f"https://atlas.mitre.org/{self.pages}/{self.id}"
+
+
+class Tactic(_Entry):
+    """What an attacker wants, in the words of ATLAS."""
+
+    __slots__ = ()
+    pages = "tactics"
 
 
 @dataclass(frozen=True, slots=True)
-class Technique:
+class Technique(_Entry):
     """How an attacker goes about it. `tactic` is the first one that ATLAS lists; `parent` is None or the technique of
     which this is a sub-technique."""
 
-    id: str
-    name: str
+    pages = "techniques"
+
     tactic: Tactic
     parent: Technique | None = None
 
-    @property
-    def reference(self) -> str:
-        """Its page."""
-        return f"https://atlas.mitre.org/techniques/{self.id}"
 
-
-@dataclass(frozen=True, slots=True)
-class Mitigation:
+class Mitigation(_Entry):
     """What helps against a technique, in the words of ATLAS."""
 
-    id: str
-    name: str
-
-    @property
-    def reference(self) -> str:
-        """Its page."""
-        return f"https://atlas.mitre.org/mitigations/{self.id}"
+    __slots__ = ()
+    pages = "mitigations"
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,8 +175,8 @@ class Gate(Strength):
 
 
 @dataclass(frozen=True, slots=True)
-class AllOf(Strength):
-    """As strong as the weakest of its parts."""
+class _Joined(Strength):
+    """Several tests as one."""
 
     parts: tuple[Strength, ...]
 
@@ -184,6 +184,12 @@ class AllOf(Strength):
     def reads(self) -> frozenset[str]:
         """The features of all parts."""
         return frozenset().union(*(part.reads for part in self.parts))
+
+
+class AllOf(_Joined):
+    """As strong as the weakest of its parts."""
+
+    __slots__ = ()
 
     def evaluate(self, blocks: Blocks) -> Floats:
         """The minimum."""
@@ -195,16 +201,10 @@ class AllOf(Strength):
         return tuple(sorted(found, key=lambda reason: reason.share))
 
 
-@dataclass(frozen=True, slots=True)
-class AnyOf(Strength):
+class AnyOf(_Joined):
     """As strong as the strongest of its parts."""
 
-    parts: tuple[Strength, ...]
-
-    @property
-    def reads(self) -> frozenset[str]:
-        """The features of all parts."""
-        return frozenset().union(*(part.reads for part in self.parts))
+    __slots__ = ()
 
     def evaluate(self, blocks: Blocks) -> Floats:
         """The maximum."""

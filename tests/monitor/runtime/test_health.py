@@ -4,6 +4,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from clock import Clock
 
 from monitor.config.runtime import HealthSettings
 from monitor.config.trouble import Trouble
@@ -11,16 +12,9 @@ from monitor.runtime.health import HealthServer, Pulse
 from monitor.runtime.metrics import Metrics
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

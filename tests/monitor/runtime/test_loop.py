@@ -5,11 +5,13 @@ import os
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pytest
+from clock import Clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from standin import Log, ScriptedSource, make_engine, record
@@ -35,14 +37,6 @@ P0, P1 = Partition("queries", 0), Partition("queries", 1)
 
 
 @dataclass
-class Clock:
-    now: float = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
 class Process:
     """One life of the daemon over a folder and a log that outlive it."""
 
@@ -52,7 +46,7 @@ class Process:
     mine: tuple[Partition, ...] | None = None
     every: int = 20  # records between snapshots
     waiting: int = 100_000
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock = field(default_factory=lambda: Clock(1000.0))
 
     def __post_init__(self) -> None:
         self.source = ScriptedSource(self.log, self.size, self.mine)
@@ -233,18 +227,26 @@ def test_a_full_outbox_pauses_reading_and_drops_nothing(tmp_path: Path, quiet: l
     assert process.value("outbox_full") == 0
 
 
+@contextmanager
+def full(outbox: Outbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While the outbox takes nothing, as on a full disk."""
+
+    def refuse(_: object) -> int:
+        raise Trouble(what="the disk is full", where="here", mend="free some space")
+
+    with monkeypatch.context() as now:
+        now.setattr(outbox, "accept", refuse)
+        yield
+
+
 def test_a_disk_that_is_full_for_a_while_loses_nothing(
     tmp_path: Path, quiet: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = Process(tmp_path, some_log(), every=10)
     process.step(3)
 
-    def full(_: object) -> int:
-        raise Trouble(what="the disk is full", where="here", mend="free some space")
-
     committed = dict(process.log.committed)
-    with monkeypatch.context() as now:
-        now.setattr(process.outbox, "accept", full)
+    with full(process.outbox, monkeypatch):
         process.step(5)
     assert process.log.committed.items() >= committed.items()
     for partition in (P0, P1):  # the state that ran ahead of the outbox was not saved
@@ -261,11 +263,7 @@ def test_stopped_while_the_outbox_takes_nothing_it_goes_on_later(
     first = Process(tmp_path, some_log(), every=10)
     first.step(4)
 
-    def full(_: object) -> int:
-        raise Trouble(what="the disk is full", where="here", mend="free some space")
-
-    with monkeypatch.context() as now:
-        now.setattr(first.outbox, "accept", full)
+    with full(first.outbox, monkeypatch):
         first.step(2)
         first.loop.run(lambda: True)
     second = Process(tmp_path, some_log())

@@ -14,6 +14,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from clock import Clock
 from findings import EXAMPLE, finding, several
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,16 +57,9 @@ class Far:
         self.closed = True
 
 
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000_000.0)
 
 
 @pytest.fixture

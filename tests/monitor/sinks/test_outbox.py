@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from clock import Clock
 from findings import EXAMPLE, STARTED, finding, several
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -31,17 +32,9 @@ DAY = 86_400.0
 RETRY = Outcome("retry", "busy")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000_000.0)
 
 
 Open = Callable[..., Outbox]
