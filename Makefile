@@ -9,12 +9,12 @@ COVER := --cov=detectors --cov=monitor.engine --cov-branch
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench constraints clean
+.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench bench-detection constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help: ## This list.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/runtime ## A recorded attack day, end to end.
 	@.venv/bin/probewatch demo
@@ -60,14 +60,16 @@ pages: .venv/dev ## Make the generated pages of the manual anew.
 	.venv/bin/probewatch record page > deploy/docs/record.md
 	.venv/bin/probewatch detectors page > deploy/docs/detectors.md
 
-bench: .venv/dev ## The benchmarks, half an hour: who was found and who accused in vain, speed, memory.
-	$(INSTALL) '.[dev,traffic]'
-	cd tests/benchmarks && for scene in digits hi cancer text; do \
-		../../.venv/bin/python -m traffic $$scene held scenes || exit 1; done
-	cd tests/benchmarks && ../../.venv/bin/python detection.py scenes/*-held.ndjson.zst
+bench: bench-detection ## The benchmarks, half an hour: who was found and who accused in vain, speed, memory.
 	.venv/bin/python tests/benchmarks/speed.py
 	.venv/bin/python tests/benchmarks/memory.py
 	.venv/bin/python tests/benchmarks/memory.py --kind rows
+
+bench-detection: .venv/dev ## Who was found, how soon, and who was accused in vain: plays the scenes, prints the table.
+	$(INSTALL) '.[dev,traffic]'
+	cd tests/benchmarks/detection && export PYTHONPATH=..:. && for scene in digits hi cancer text; do \
+		../../../.venv/bin/python -m traffic $$scene held scenes || exit 1; done
+	cd tests/benchmarks/detection && PYTHONPATH=..:. ../../../.venv/bin/python bench.py scenes/*-held.ndjson.zst
 
 constraints: ## Renew constraints.txt from a fresh environment, in .venv-fresh.
 	rm -rf .venv-fresh

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from paper import table
+from printed import table
 
 from detectors.features.layout import FIRST_BLOCK, PAGE
 from detectors.features.windows import Windows

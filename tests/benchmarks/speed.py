@@ -21,7 +21,7 @@ from uuid import uuid4
 import orjson
 from contenders import FILE, KAFKA, Load, Run, run
 from load import fill_topic, remove_topic, write_file
-from paper import table
+from printed import table
 
 BAR: Final = 25_000  # records a second, of the product from Kafka
 STAGES: Final = "product-stages"

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import detection
+import bench
 import memory
 import numpy as np
 import orjson
@@ -16,7 +16,8 @@ import zstandard
 from contenders import Load, floor, product
 from findings import finding
 from load import records, write_file
-from paper import render, share
+from paper import render
+from printed import share
 from scorecard import Client, card, clients_of, hold
 
 RECORDS = 600
@@ -54,7 +55,7 @@ def scene(tmp_path: Path) -> Path:
 
 
 def test_detection_finds_a_sweep_and_saves_its_tables(scene: Path, tmp_path: Path) -> None:
-    detection.main([str(scene), "--save", str(tmp_path / "out")])
+    bench.main([str(scene), "--save", str(tmp_path / "out")])
     tree = json.loads((tmp_path / "out" / "detection-tiny.json").read_bytes())
     assert [(row["name"], row["clients"], row["right"]) for row in tree["attacks"]] == [
         (["attribute-inference", "sweep", "asked"], 1, 1)
@@ -65,7 +66,7 @@ def test_detection_finds_a_sweep_and_saves_its_tables(scene: Path, tmp_path: Pat
 
 def test_detection_says_which_scene_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        detection.main([str(tmp_path / "none.ndjson.zst")])
+        bench.main([str(tmp_path / "none.ndjson.zst")])
     assert "no such scene" in capsys.readouterr().err
 
 

@@ -1,6 +1,6 @@
 """Cuts the queries of the golden cases out of recorded traffic: python tests/golden/cut.py FOLDER.
 
-FOLDER holds what `python -m benchmarks.traffic` has written. One base log per scene (ordinary clients, so that the
+FOLDER holds what `python -m traffic` has written. One base log per scene (ordinary clients, so that the
 model is known), and for each case the records of one client, or of all keys that one spray tries. The alerts are then
 written by `pytest tests/test_golden.py --update`, and the diff of the alerts is the review.
 """

