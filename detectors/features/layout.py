@@ -39,9 +39,14 @@ OTHER_VERSION: Final = 8  # a repeat that was first seen under another version o
 SAME_LAG: Final = 16  # a repeat as many queries back as the repeat before it
 STAR: Final = 32  # linked, and the neighbour is the base itself
 
+# sub-streams of a client's queries, which detectors judge by themselves: what an attacker hides among ordinary queries
+CHAINED: Final = 1  # linked to an earlier one, or the first to which one was linked
+STRANGE: Final = 2  # unlike the model's ordinary inputs
+
 #: One query in a window. `base` counts the client's queries from 0; `mask` has a bit for each segment or column in
-#: which the query differs from its nearest earlier one; `cosine` is in 1/127. A query inherits `root_*` from the query
-#: to which it is linked: error, margin and label of the base, which may have left the window long ago.
+#: which the query differs from its nearest earlier one; `cosine` is in 1/127; `streams` has a bit for each sub-stream.
+#: A query inherits `root_*` from the query to which it is linked: error, margin and label of the base, which may have
+#: left the window long ago.
 ENTRY: Final = record(
     [
         ("time", "i8"),
@@ -58,7 +63,7 @@ ENTRY: Final = record(
         ("label", "u2"),
         ("second", "u2"),
         ("root_label", "u2"),
-        ("spare", "u2"),
+        ("streams", "u2"),
         ("version", "u1"),
         ("flags", "u1"),
         ("failure", "u1"),

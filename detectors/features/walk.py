@@ -15,6 +15,7 @@ from detectors.features import confidence, manifold, repeats, similarity, sweeps
 from detectors.features.baseline import Baseline
 from detectors.features.layout import (
     BLOCK,
+    CHAINED,
     ENTRY,
     FIRST_BLOCK,
     FLIP,
@@ -25,6 +26,7 @@ from detectors.features.layout import (
     REPEAT,
     SAME_LAG,
     STAR,
+    STRANGE,
     TRAIL,
 )
 from detectors.features.manifold import residual
@@ -40,6 +42,8 @@ S0, S1, S2, S3, S4, S5 = STARTS
 WIDTH: Final = len(FEATURES)
 
 SHORT: Final = 0.1  # weight of the newest query in a short moving average
+ODD: Final = 2.0  # spreads of the manifold error, or of a row's rarity, beyond which an input is strange
+ODD_ROW: Final = 1.5  # the same for the dependence between a row's columns
 JITTER: Final = 0.26  # distance per changed cell up to which a row only moved within coarse bins
 ROW_LINK: Final = 1.5  # distance up to which rows are linked
 TEXT_LINK: Final = 0.5  # share of changed MinHash bytes up to which texts are linked
@@ -72,23 +76,39 @@ class Steps(NamedTuple):
 
 
 class Out(NamedTuple):
-    """What a walk over n queries writes: `teach` (n,) marks queries that may teach the model; the rest is by block.
+    """What a walk over n queries writes, by query and by block.
 
-    `ended` is the query that ended the block, `features` (n, WIDTH) its row, `heads` the client's header as it stood
-    then, `classes` how many classes the client had seen.
+    By query: `teach` marks those that may teach the model, `routed` holds the sub-streams that each belongs to, `heads`
+    the client's header with it and `classes` how many classes the client had seen (of routed queries and those that
+    ended a block). Where `joined`, `bases` and `base_sketches` (n, bytes) hold an earlier query that belongs to
+    CHAINED only since this one was linked to it.
+
+    By block: `ended` is the query that ended the block, `features` (n, WIDTH) its row.
     """
 
     teach: NDArray[np.bool_]
-    ended: NDArray[np.int32]
-    features: NDArray[np.float64]
+    routed: NDArray[np.uint16]
+    joined: NDArray[np.bool_]
+    bases: Any
+    base_sketches: NDArray[np.uint8]
     heads: Any
     classes: NDArray[np.int32]
+    ended: NDArray[np.int32]
+    features: NDArray[np.float64]
 
 
-def room(n: int) -> Out:
-    """Room for a walk over n queries."""
+def room(n: int, sketch: int) -> Out:
+    """Room for a walk over n queries with sketches of so many bytes."""
     return Out(
-        np.zeros(n, np.bool_), np.zeros(n, np.int32), np.empty((n, WIDTH)), np.zeros(n, HEADER), np.zeros(n, np.int32)
+        teach=np.zeros(n, np.bool_),
+        routed=np.zeros(n, np.uint16),
+        joined=np.zeros(n, np.bool_),
+        bases=np.zeros(n, ENTRY),
+        base_sketches=np.zeros((n, sketch), np.uint8),
+        heads=np.zeros(n, HEADER),
+        classes=np.zeros(n, np.int32),
+        ended=np.zeros(n, np.int32),
+        features=np.empty((n, WIDTH)),
     )
 
 
@@ -122,21 +142,27 @@ def relate(
     state: State,
     slot: int,
     baseline: Baseline,
-) -> None:
-    """Fill near, base, distance, far, step, mask, cosine and flags of a query from its client's window."""
+    rooted: bool,
+) -> int:
+    """Fill near, base, distance, far, step, mask, cosine and flags of a query from its client's window.
+
+    Returns the query to which it is linked, or -1. Rooted queries know their base already, from another window.
+    """
     count = state.headers[slot].count
     pages, sketches = state.pages[slot], state.sketches
     window = len(pages) * PAGE
     best, entry.distance, entry.far = nearest(kind, packed, width, count, pages, sketches)
     entry.base, entry.mask, entry.flags, entry.cosine = count, 0, 0, 0
     entry.step = np.nan
-    entry.root_label, entry.root_margin = entry.label, entry.p1 - entry.p2
+    if not rooted:
+        entry.root_label, entry.root_margin = entry.label, entry.p1 - entry.p2
     if best < 0:
-        return
+        return -1
     ring = best % window
     other = state.entries[pages[ring // PAGE], ring % PAGE]
     entry.mask = changes(kind, packed, sketches[pages[ring // PAGE], ring % PAGE])
-    if linked(kind, entry, bits(entry.mask), baseline):
+    near = linked(kind, entry, bits(entry.mask), baseline)
+    if near:
         entry.flags |= LINKED
         entry.base = other.base
         entry.root_label, entry.root_margin, entry.root_error = other.root_label, other.root_margin, other.root_error
@@ -145,6 +171,37 @@ def relate(
         if other.label != entry.label:
             entry.flags |= FLIP
     move(kind, width, entry, floats, state, slot, count)
+    return best if near else -1
+
+
+@njit(cache=True)
+def strange(kind: int, entry: Any) -> bool:
+    """Whether an input is unlike the model's ordinary ones: off their manifold or too smooth, or of columns that do not
+    belong together or hold rare values."""
+    if kind == DENSE:
+        return bool(abs(entry.error) > ODD)
+    if kind == ROWS:
+        return bool(entry.error < -ODD_ROW or entry.far > ODD)
+    return False
+
+
+@njit(cache=True)
+def route(kind: int, i: int, entry: Any, neighbour: int, state: State, slot: int, out: Out) -> None:
+    """Note the sub-streams to which a query belongs, and the earlier query that now belongs to CHAINED as well."""
+    entry.streams, out.joined[i] = 0, False
+    if neighbour >= 0 and not entry.flags & REPEAT:
+        entry.streams |= CHAINED
+        pages = state.pages[slot]
+        ring = neighbour % (len(pages) * PAGE)
+        page, place = pages[ring // PAGE], ring % PAGE
+        other = state.entries[page, place]
+        if not other.streams & CHAINED:
+            other.streams |= CHAINED
+            out.joined[i], out.bases[i] = True, other
+            out.base_sketches[i] = state.sketches[page, place]
+    if strange(kind, entry):
+        entry.streams |= STRANGE
+    out.routed[i] = entry.streams
 
 
 @njit(cache=True)
@@ -308,9 +365,13 @@ def walk(
     state: State,
     baseline: Baseline,
     sensitive: np.uint64,
+    rooted: bool,
     out: Out,
 ) -> int:
-    """Walk n queries of one model; returns how many blocks ended. `out` has room for n blocks."""
+    """Walk n queries of one model; returns how many blocks ended. `out` has room for n queries.
+
+    `rooted` queries come from another window: the base that they know from there stays, unless they are linked here.
+    """
     floats = np.zeros((3, MAX_WIDTH), np.float32)
     scratch = np.empty(state.pages.shape[1] * PAGE, ENTRY)
     columns = steps.sketches.shape[1] // 2 if kind == ROWS else 0
@@ -320,25 +381,30 @@ def walk(
         header = state.headers[slot]
         if kind == DENSE:
             unpack_dense(packed, floats[0])
-        entry.error = np.nan
-        if kind == DENSE:
-            judge_dense(entry, floats, width, baseline)
-        entry.root_error = entry.error
-        relate(kind, width, entry, packed, floats, state, slot, baseline)
+        if not rooted:
+            entry.error = np.nan
+            if kind == DENSE:
+                judge_dense(entry, floats, width, baseline)
+            entry.root_error = entry.error
+        neighbour = relate(kind, width, entry, packed, floats, state, slot, baseline, rooted)
         if kind == ROWS:
             judge_row(entry, packed, baseline)
         mark = np.uint32(steps.exact[i] >> np.uint64(32)) & np.uint32(0xFFFFFFFC) | np.uint32(entry.version & 3)
         recall(entry, steps.exact[i] != 0, mark, state, slot)
+        route(kind, i, entry, neighbour, state, slot, out)
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])
         state.control[1] += 1
         header.touched = state.control[1]
         out.teach[i] = teaches(header.count)
-        if header.count >= FIRST_BLOCK and (header.count - FIRST_BLOCK) % BLOCK == 0:
+        ends = header.count >= FIRST_BLOCK and (header.count - FIRST_BLOCK) % BLOCK == 0
+        if ends:
+            header.blocks += 1
+        if ends or entry.streams:
+            out.heads[i], out.classes[i] = header, seen(state.classes[slot])
+        if ends:
             n = gather(state, slot, scratch)
             block(kind, scratch[:n], header, baseline, columns, sensitive, out.features[blocks])
-            header.blocks += 1
-            out.ended[blocks], out.heads[blocks] = i, header
-            out.classes[blocks] = seen(state.classes[slot])
+            out.ended[blocks] = i
             blocks += 1
     return blocks

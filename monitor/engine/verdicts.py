@@ -15,7 +15,7 @@ from detectors.scoring.tail import e_value
 from monitor.alerts.finding import Contribution, Evidence, Exposure
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
-from monitor.engine.view import Judged
+from monitor.engine.stream import Judged
 
 NOVELTY: Final = "novelty"
 

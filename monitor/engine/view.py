@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,16 +11,16 @@ from numpy.typing import NDArray
 from detectors.contract import Blocks, Floats
 from detectors.features import baseline as baselines
 from detectors.features.layout import BLOCK, FIRST_BLOCK
-from detectors.features.walk import FEATURES, Out, Steps, room, walk
+from detectors.features.walk import FEATURES, Out
 from detectors.features.windows import Windows
 from detectors.scoring import baselines as fitting
 from detectors.scoring.nesting import inside, nested
-from detectors.scoring.running import run
 from detectors.scoring.samples import Samples
 from detectors.scoring.tail import raised_floor
 from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, fold_of, scheduled
 from monitor.engine.bank import Bank
 from monitor.engine.step import LABELS, Names, Shape, Step
+from monitor.engine.stream import ALL, CHUNK, SUBSTREAMS, Judged, Stream, Walked, keys_of, routed
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -31,29 +30,6 @@ FLOOR_CLIENTS: Final = 200  # clients from which floors may be raised: later cro
 FORGIVEN: Final = 0.01  # of those clients
 VERSIONS: Final = 255
 NEAR, SIZE, OUTPUT = (FEATURES.index(name) for name in ("near_raw", "size", "output"))
-CHUNK: Final = 1_024  # queries that the kernel walks at once, which bounds its room
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Blocks of one view in the order of the log; n rows.
-
-    `index` (n,) is the query of the batch that ended the block; `heads` the client's header then; `classes` how many
-    classes the client had seen, of `classes_known`; `running` (n, tests) what each test says together with the block
-    before; `floors` (tests,) what each had to reach; `bank` the detectors that said it; `usual` the model's medians.
-    """
-
-    index: NDArray[np.int64]
-    clients: list[bytes]
-    groups: list[bytes]
-    heads: Any
-    classes: NDArray[np.int32]
-    classes_known: NDArray[np.int64]
-    blocks: Blocks
-    running: Floats
-    floors: Floats
-    bank: Bank
-    usual: Mapping[str, float]
 
 
 class View:
@@ -62,70 +38,76 @@ class View:
     def __init__(self, model: str, shape: Shape, most: int, bank: Bank) -> None:
         self.model, self.shape = model, shape
         self.bank = bank
-        self.windows = Windows(shape.kind, len(shape.columns), most, len(bank))
+        self.main = Stream(ALL, shape, most, len(bank))
+        self.substreams = tuple(Stream(number, shape, most, len(bank)) for number in SUBSTREAMS)
         self.labels, self.versions = Names(LABELS), Names(VERSIONS)
         self._answers = 0  # the highest number of a label among the queries walked
         self.baseline = baselines.unknown(len(shape.columns))
         self.usual: dict[str, float] = {}
-        self.floors = np.full(len(bank), 0.5)
         self.next_refit = FIRST_REFIT
         self._samples = Samples(self.windows.state.sketches.shape[2])
         self._rows = TeachingRows(len(FEATURES))
-        self._room: Out = room(CHUNK)
+        self._room: Out = self.main.room()
+        self._subroom: Out = self.substreams[0].room()
         sensitive = bank.sensitive.get(model, {})
         self._sensitive = np.uint64(sum(1 << at for at, name in enumerate(shape.columns[:64]) if name in sensitive))
 
     @property
+    def windows(self) -> Windows:
+        """The windows of all queries."""
+        return self.main.windows
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """All queries first, then the sub-streams."""
+        return (self.main, *self.substreams)
+
+    @property
     def nbytes(self) -> int:
         """Bytes of the windows and of what teaches."""
-        return self.windows.nbytes + self._samples.sketches.nbytes + self._rows.nbytes
+        windows = sum(stream.windows.nbytes for stream in self.streams)
+        return windows + self._samples.sketches.nbytes + self._rows.nbytes
 
     def feed(self, step: Step) -> Iterator[Judged]:
         """Walk a step's queries; what comes out depends on the queries alone, never on how they were cut into steps."""
         start = 0
         while start < len(step):
             stop = min(len(step), start + CHUNK, start + self.next_refit - self.windows.queries)
-            judged = self._walk(step.part(start, stop))
-            if len(judged.blocks):
-                yield judged
+            for judged in self._walk(step.part(start, stop)):
+                if len(judged.blocks):
+                    yield judged
             if self.windows.queries >= self.next_refit:
                 self._refit()
             start = stop
 
-    def _walk(self, step: Step) -> Judged:
-        slots = self.windows.slots(step.clients, step.groups)
-        shape, state, out = self.shape, self.windows.state, self._room
-        steps = Steps(slots, step.events, step.exact, step.sketches, step.sizes, step.offsets)
-        ended = walk(shape.kind, shape.width, steps, state, self.baseline, self._sensitive, out)
+    def _walk(self, step: Step) -> Iterator[Judged]:
+        out, known = self._room, self._known(step)
+        walked = self.main.walk(step, self.baseline, self._sensitive, out)
         self._sample(step, out.teach[: len(step)])
-        return self._judge(step, slots, ended)
+        judged = self._judge(self.main, walked, step, walked.at.astype(np.int64), known)
+        self._teach(judged.blocks, walked.features)
+        yield judged
+        for stream in self.substreams:
+            sub, at = routed(step, out, stream.number)
+            if len(sub):
+                walked = stream.walk(sub, self.baseline, self._sensitive, self._subroom)
+                yield self._judge(stream, walked, step, at[walked.at], known)
 
-    def _judge(self, step: Step, slots: NDArray[np.int32], ended: int) -> Judged:
-        out = self._room
-        at = out.ended[:ended]
-        features, heads = out.features[:ended].copy(), out.heads[:ended].copy()
-        clients = [step.clients[i] for i in at.tolist()]
-        blocks = Blocks(
-            self.shape.kind,
-            {name: features[:, column] for column, name in enumerate(FEATURES)},
-            heads["count"].copy(),
-            keys_of(clients),
-            heads["blocks"].astype(np.int64),
-        )
-        strengths, running = self.bank.score(blocks), np.zeros((ended, len(self.bank)))
-        run(slots[at], heads["blocks"], strengths, self.windows.last, self.windows.peak, running)
-        running[:, self.bank.learnt] = strengths[:, self.bank.learnt]  # calibrated block by block
-        self._teach(blocks, features)
+    def _judge(
+        self, stream: Stream, walked: Walked, step: Step, at: NDArray[np.int64], known: NDArray[np.int64]
+    ) -> Judged:
+        heads, clients = self._room.heads[at].copy(), [step.clients[i] for i in at.tolist()]
+        blocks = stream.blocks(walked, heads, clients)
         return Judged(
             index=step.index[at],
             clients=clients,
             groups=[step.groups[i] for i in at.tolist()],
             heads=heads,
-            classes=out.classes[:ended].copy(),
-            classes_known=self._known(step)[at],
+            classes=self._room.classes[at].copy(),
+            classes_known=known[at],
             blocks=blocks,
-            running=running,
-            floors=self.floors,
+            running=stream.strengths(walked, blocks, self.bank),
+            floors=stream.floors,
             bank=self.bank,
             usual=self.usual,
         )
@@ -171,28 +153,40 @@ class View:
         self.next_refit += min(self.next_refit, LONGEST)
 
     def _raise_floors(self) -> None:
+        """Floors for each stream, while the model's first clients are all that is known."""
         slots = self.windows.in_use()
-        judged = slots[self.windows.state.headers["blocks"][slots] > 0]
-        if len(judged) <= FLOOR_CLIENTS:
-            peaks = self.windows.peak[judged]
-            self.floors = np.array([raised_floor(column, forgiven=FORGIVEN) for column in peaks.T])
+        judged = int((self.windows.state.headers["blocks"][slots] > 0).sum())
+        if judged > FLOOR_CLIENTS:
+            return
+        for stream in self.streams:
+            peaks = stream.windows.peak[stream.windows.in_use()]
+            heights = [np.append(np.zeros(max(0, judged - len(peaks))), column) for column in peaks.T]
+            stream.floors = np.array([raised_floor(column, forgiven=FORGIVEN) for column in heights])
 
     def _suspicion(self) -> tuple[NDArray[np.uint64], Floats]:
         """Keys of the remembered clients, ascending, and the most that any named test ever said of each."""
-        slots = self.windows.in_use()
-        names = np.ascontiguousarray(self.windows.names[slots, :8]).view(np.uint64)[:, 0]
-        peaks = self.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64)
-        order = np.argsort(names, kind="stable")
-        return names[order], peaks[order]
+        found: dict[int, float] = {}
+        for stream in self.streams:
+            slots = stream.windows.in_use()
+            names = np.ascontiguousarray(stream.windows.names[slots, :8]).view(np.uint64)[:, 0]
+            peaks = stream.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64)
+            for name, peak in zip(names.tolist(), peaks.tolist(), strict=True):
+                found[name] = max(peak, found.get(name, 0.0))
+        order = sorted(found)
+        return np.array(order, np.uint64), np.array([found[name] for name in order])
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays."""
         return {
             "numbers": np.array([self.next_refit], np.int64),
-            "floors": self.floors,
+            "floors": np.stack([stream.floors for stream in self.streams]),
             "labels": self.labels.dump(),
             "versions": self.versions.dump(),
-            **nested("windows", self.windows.dump()),
+            **{
+                name: array
+                for stream in self.streams
+                for name, array in nested(f"windows{stream.number}", stream.windows.dump()).items()
+            },
             **nested("samples", self._samples.dump()),
             **nested("rows", self._rows.arrays()),
             **nested("baseline", fitting.dump(self.baseline)),
@@ -202,23 +196,20 @@ class View:
 
     def load(self, arrays: Arrays) -> None:
         """Take over what `dump` gave. ValueError where the shapes do not fit, KeyError where something is missing."""
-        if arrays["floors"].shape != self.floors.shape:
+        if arrays["floors"].shape != (len(self.streams), len(self.bank)):
             raise ValueError("another bank of detectors")
-        self.next_refit, self.floors = int(arrays["numbers"][0]), arrays["floors"]
+        self.next_refit = int(arrays["numbers"][0])
         self.labels.load(arrays["labels"])
         self._answers = len(self.labels)
         self.versions.load(arrays["versions"])
-        self.windows.load(inside("windows", arrays))
+        for stream, floors in zip(self.streams, arrays["floors"], strict=True):
+            stream.floors = floors
+            stream.windows.load(inside(f"windows{stream.number}", arrays))
         self._samples.load(inside("samples", arrays))
         self._rows = TeachingRows.from_arrays(inside("rows", arrays))
         self.baseline = fitting.load(inside("baseline", arrays))
         self.bank = self.bank.restored(inside("learnt", arrays))
         self.usual = {name: float(value[0]) for name, value in inside("usual", arrays).items()}
-
-
-def keys_of(clients: list[bytes]) -> NDArray[np.uint64]:
-    """The first 64 bits of each pseudonym, (n,): enough to count and to halve clients by."""
-    return np.frombuffer(b"".join(client[:8] for client in clients), np.uint64)
 
 
 def trusted(keys: NDArray[np.uint64], names: NDArray[np.uint64], peaks: Floats) -> NDArray[np.bool_]:

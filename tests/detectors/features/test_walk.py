@@ -61,9 +61,9 @@ class Walker:
         slots = self.windows.slots([client] * n, [b""] * n)
         first = self.windows.queries
         steps = Steps(slots, events, hashes, np.asarray(sketches, np.uint8), sizes, np.arange(first, first + n))
-        out = room(n)
+        out = room(n, self.windows.state.sketches.shape[2])
         assert self.baseline is not None
-        return out, walk(self.kind, self.width, steps, self.windows.state, self.baseline, np.uint64(0), out)
+        return out, walk(self.kind, self.width, steps, self.windows.state, self.baseline, np.uint64(0), False, out)
 
     def window(self, client: bytes = ALICE) -> Any:
         """The client's window, oldest first."""
@@ -106,18 +106,18 @@ def test_blocks_end_at_20_30_40_of_the_clients_own_count() -> None:
     assert ended == 0
     out, ended = walker(opaque(26), ALICE)
     assert (ended, out.ended[:3].tolist()) == (3, [4, 14, 24])
-    assert out.heads["count"][:3].tolist() == [20, 30, 40]
-    assert out.heads["blocks"][:3].tolist() == [1, 2, 3]
+    assert out.heads["count"][out.ended[:3]].tolist() == [20, 30, 40]
+    assert out.heads["blocks"][out.ended[:3]].tolist() == [1, 2, 3]
     out, ended = walker(opaque(16), BOB)
-    assert (ended, out.ended[0], int(out.heads["count"][0])) == (1, 15, 20)
+    assert (ended, out.ended[0], int(out.heads["count"][out.ended[0]])) == (1, 15, 20)
 
 
 def test_a_block_tells_what_stood_then_and_not_what_came_later() -> None:
     walker = Walker(OPAQUE)
     out, _ = walker(opaque(40), exact=1 + np.arange(40), label=1 + np.arange(40))
-    assert out.heads["distinct"][:3].tolist() == [20, 30, 40]
-    assert out.heads["last_offset"][:3].tolist() == [19, 29, 39]
-    assert out.classes[:3].tolist() == [20, 30, 40]
+    assert out.heads["distinct"][out.ended[:3]].tolist() == [20, 30, 40]
+    assert out.heads["last_offset"][out.ended[:3]].tolist() == [19, 29, 39]
+    assert out.classes[out.ended[:3]].tolist() == [20, 30, 40]
     fill = out.features[:3, FEATURES.index("fill")]
     assert fill.tolist() == [20, 30, 40]
 
