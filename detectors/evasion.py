@@ -60,6 +60,7 @@ class Evasion(NamedTests):
             gate("near_step_spread", honest=0.55, attack=0.95),  # bisection: steps shrink by orders of magnitude
             gate("near_step", honest=0.105, attack=0.065),
             gate("near", honest=0.40, attack=0.60),
+            gate("collinear", honest=0.40, attack=0.32),  # a counterfactual page halves lines and does nothing else
             gate("label_entropy", honest=1.7, attack=1.4),
         ),
         "fall": all_of(

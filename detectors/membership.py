@@ -49,6 +49,7 @@ class Membership(NamedTests):
             PERIOD,
             gate("changed", honest=0.15, attack=0.28),
             gate("star", honest=0.10, attack=0.18),
+            gate("run_length", honest=0.42, attack=0.32),  # filters of growing strength lie beside each other
             gate("clusters", honest=0.22, attack=0.32),
             gate("near", honest=0.12, attack=0.22),
             gate("label_entropy", honest=0.6, attack=0.9),
@@ -65,6 +66,7 @@ class Membership(NamedTests):
             gate("big_clusters", honest=1.5, attack=2.5),
             gate("largest_cluster", honest=0.65, attack=0.50),
             gate("step_autocorrelation", honest=0.55, attack=0.70),
+            gate("collinear", honest=0.40, attack=0.32),
             gate("near", honest=0.6, attack=0.75),
         ),
         "jitter": all_of(

@@ -38,6 +38,7 @@ FLIP: Final = 4  # linked, and the label differs from the neighbour's
 OTHER_VERSION: Final = 8  # a repeat that was first seen under another version of the model
 SAME_LAG: Final = 16  # a repeat as many queries back as the repeat before it
 STAR: Final = 32  # linked, and the neighbour is the base itself
+SAME_PATCH: Final = 256  # changed in the same few places as the query before, and of another base
 
 # sub-streams of a client's queries, which detectors judge by themselves: what an attacker hides among ordinary queries
 CHAINED: Final = 1  # linked to an earlier one, or the first to which one was linked
@@ -63,9 +64,9 @@ ENTRY: Final = record(
         ("label", "u2"),
         ("second", "u2"),
         ("root_label", "u2"),
-        ("streams", "u2"),
+        ("flags", "u2"),
+        ("streams", "u1"),
         ("version", "u1"),
-        ("flags", "u1"),
         ("failure", "u1"),
         ("cosine", "i1"),
     ]

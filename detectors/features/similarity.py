@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.features.layout import LINKED, REPEAT, STAR
+from detectors.features.layout import LINKED, REPEAT, SAME_PATCH, STAR
 from detectors.features.numbers import autocorrelation, bits, quantile, spread
 
 NAMES: Final = (
@@ -29,7 +29,7 @@ NAMES: Final = (
     "run_variation",  # coefficient of variation of such runs
     "interleaved",  # share of linked queries whose predecessor is in another cluster
     "changed",  # median share of segments or columns that differ from the neighbour
-    "same_mask_next_base",  # share of queries with the mask of the one before, in another cluster
+    "same_mask_next_base",  # share of queries that change the same few places as the one before, from another base
     "step_autocorrelation",  # of the logarithm of the distance between successive queries
     "step_period",  # its lag
     "straight",  # mean cosine of successive differences
@@ -97,6 +97,7 @@ def links(window: Any, first: int, scale: float, width: int, out: Floats) -> Non
     for i in range(n):
         entry = window[i]
         distinct += not entry.flags & REPEAT
+        same_mask += entry.flags & SAME_PATCH != 0
         if not entry.flags & LINKED or entry.flags & REPEAT:
             continue
         steps[linked] = np.log(max(entry.distance / scale, TINY))
@@ -104,9 +105,7 @@ def links(window: Any, first: int, scale: float, width: int, out: Floats) -> Non
         linked += 1
         star += entry.flags & STAR != 0
         if i:
-            elsewhere = window[i - 1].base != entry.base
-            interleaved += elsewhere
-            same_mask += elsewhere and entry.mask != 0 and entry.mask == window[i - 1].mask
+            interleaved += window[i - 1].base != entry.base
     out[0] = linked / max(distinct, 1)
     out[1] = np.exp(quantile(steps[:linked], 0.5)) if linked else np.nan
     out[2] = spread(steps[:linked]) if linked else np.nan

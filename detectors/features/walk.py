@@ -25,6 +25,7 @@ from detectors.features.layout import (
     PAGE,
     REPEAT,
     SAME_LAG,
+    SAME_PATCH,
     STAR,
     STRANGE,
     TRAIL,
@@ -44,6 +45,8 @@ WIDTH: Final = len(FEATURES)
 SHORT: Final = 0.1  # weight of the newest query in a short moving average
 ODD: Final = 2.0  # spreads of the manifold error, or of a row's rarity, beyond which an input is strange
 ODD_ROW: Final = 1.5  # the same for the dependence between a row's columns
+PATCH: Final = SEGMENTS // 4  # segments, at most, that a patch touches
+SPARSE: Final = SEGMENTS // 6  # and that make a query a copy of its neighbour
 JITTER: Final = 0.26  # distance per changed cell up to which a row only moved within coarse bins
 ROW_LINK: Final = 1.5  # distance up to which rows are linked
 TEXT_LINK: Final = 0.5  # share of changed MinHash bytes up to which texts are linked
@@ -186,9 +189,36 @@ def strange(kind: int, entry: Any) -> bool:
 
 
 @njit(cache=True)
+def patched(kind: int, entry: Any, packed: NDArray[np.uint8], state: State, slot: int) -> bool:
+    """Whether a query changes the same few places as the client's query before did, from another base.
+
+    In rows the values that were put there have to be the same ones too. Near or far does not matter: a bright patch on
+    a small picture is a large step.
+    """
+    count = state.headers[slot].count
+    few = bits(entry.mask)
+    most = PATCH if kind == DENSE else len(packed) // 4
+    if count < 2 or few == 0 or few > most or entry.flags & REPEAT or (kind != DENSE and (kind != ROWS or few < 2)):
+        return False
+    pages = state.pages[slot]
+    ring = (count - 1) % (len(pages) * PAGE)
+    page, place = pages[ring // PAGE], ring % PAGE
+    before = state.entries[page, place]
+    if before.flags & REPEAT or before.mask != entry.mask or before.base == entry.base:
+        return False
+    if kind == ROWS:
+        for j in range(min(len(packed), 128)):
+            if entry.mask >> np.uint64(j // 2) & np.uint64(1) and packed[j] != state.sketches[page, place, j]:
+                return False
+    return True
+
+
+@njit(cache=True)
 def route(kind: int, i: int, entry: Any, neighbour: int, state: State, slot: int, out: Out) -> None:
     """Note the sub-streams to which a query belongs, and the earlier query that now belongs to CHAINED as well."""
     entry.streams, out.joined[i] = 0, False
+    if kind == DENSE and 0 < bits(entry.mask) <= SPARSE:
+        entry.streams |= CHAINED  # a patched copy, however bright the patch
     if neighbour >= 0 and not entry.flags & REPEAT:
         entry.streams |= CHAINED
         pages = state.pages[slot]
@@ -391,6 +421,8 @@ def walk(
             judge_row(entry, packed, baseline)
         mark = np.uint32(steps.exact[i] >> np.uint64(32)) & np.uint32(0xFFFFFFFC) | np.uint32(entry.version & 3)
         recall(entry, steps.exact[i] != 0, mark, state, slot)
+        if patched(kind, entry, packed, state, slot):
+            entry.flags |= SAME_PATCH
         route(kind, i, entry, neighbour, state, slot, out)
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])

@@ -20,6 +20,8 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
         "access/keys": "tries many keys from one place",
         "access/models": "asks for models that it may not use",
         "attribute/sweep": "asks the same record with every value of a sensitive column",
+        "backdoor/collapse": "finds a patch under which every input gets one answer",
+        "backdoor/patch": "puts the same patch onto one input after the other",
         "cost/burst": "sends far faster than it ever did",
         "cost/length": "sends far longer inputs, or gets far longer answers, than it ever did",
         "evasion/boundary": "creeps along a boundary between two answers",
