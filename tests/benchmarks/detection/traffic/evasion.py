@@ -1,4 +1,4 @@
-"""Adversarial-example search on pictures: seven attacks of ART and a gradient estimate of our own (NES)."""
+"""Adversarial-example search on pictures: eight attacks of ART, and gradient estimates of our own (NES, RGF)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from art.attacks.evasion import (
     ZooAttack,
 )
 from art.estimators.classification import BlackBoxClassifierNeuralNetwork
+from scipy import ndimage
 
 from traffic.models import Floats
 from traffic.service import Service
@@ -40,10 +41,10 @@ def confident_base(ask: Service, rng: Rng) -> Floats:
 
 def wrapped(ask: Service) -> BlackBoxClassifierNeuralNetwork:
     """The service as ART wants to see a classifier."""
-    side = ask.world.side
+    side, channels = ask.world.side, ask.world.channels
     return BlackBoxClassifierNeuralNetwork(
         lambda x: ask(np.asarray(x).reshape(len(x), -1)),
-        input_shape=(side, side, 1),
+        input_shape=(side, side, channels),
         nb_classes=len(ask.world.labels),
         clip_values=(0.0, 1.0),
         channels_first=False,
@@ -72,7 +73,7 @@ def by_library(build: Callable[[BlackBoxClassifierNeuralNetwork], object]) -> At
     def attack(ask: Service, rng: Rng) -> None:
         side = ask.world.side
         while True:
-            base = confident_base(ask, rng).reshape(1, side, side, 1).astype(np.float32)
+            base = confident_base(ask, rng).reshape(1, side, side, -1).astype(np.float32)
             with seeded(rng):
                 build(wrapped(ask)).generate(base)  # type: ignore[attr-defined]
 
@@ -93,6 +94,25 @@ def nes(ask: Service, rng: Rng) -> None:
             now = np.clip(now - 0.06 * np.sign(gradient), 0, 1)
             now = np.clip(now, base - 0.3, base + 0.3)
             if ask(now)[0].argmax() != label:
+                break
+
+
+def rgf(ask: Service, rng: Rng) -> None:
+    """Random gradient-free: one-sided differences along smooth directions, a long step, and back when it was bad."""
+    directions, side = int(rng.integers(6, 14)), ask.world.side
+    while True:
+        now, label = confident_base(ask, rng), ask.notes["bases"][-1][1]
+        best, step = np.log(ask(now)[0, label] + 1e-4), 0.12
+        for _ in range(30):
+            noise = rng.normal(size=(directions, side, side, ask.world.channels))
+            noise = ndimage.gaussian_filter(noise, (0, side / 24, side / 24, 0)).reshape(directions, -1)
+            noise /= noise.std()
+            lower = np.log(ask(np.clip(now + 0.08 * noise, 0, 1))[:, label] + 1e-4) - best
+            tried = np.clip(now - step * np.sign((lower[:, None] * noise).sum(axis=0)), 0, 1)
+            answer = ask(tried)[0]
+            score = np.log(answer[label] + 1e-4)
+            now, best, step = (tried, score, step) if score < best else (now, best, step * 0.7)
+            if answer.argmax() != label:
                 break
 
 
@@ -121,5 +141,6 @@ ATTACKS: dict[str, Attack] = {
     ),
     "pixel": by_library(lambda c: PixelAttack(c, th=2 + c.input_shape[0] ** 2 // 10, es=1, max_iter=8, verbose=False)),
     "nes": nes,
+    "rgf": rgf,
 }  # fmt: skip
 LABELS_SUFFICE = frozenset({"hop-skip-jump", "boundary", "sign-opt"})

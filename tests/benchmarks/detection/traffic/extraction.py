@@ -1,54 +1,41 @@
-"""Model stealing on pictures: Jacobian augmentation, noise, mixtures, foreign and ordinary corpora; and probe sets."""
+"""Model stealing on pictures: Jacobian augmentation, noise, mixtures, foreign and ordinary corpora, chosen ones."""
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
-from scipy import ndimage
-from sklearn.linear_model import LogisticRegression
 
 from traffic.evasion import Attack
 from traffic.models import Floats
+from traffic.pictures import smooth_noise
 from traffic.service import Service
+from traffic.thief import Ridge
 
 Rng = np.random.Generator
+ARMS = 8  # parts of a corpus between which the adaptive thief chooses
 
 
 def jacobian(ask: Service, rng: Rng) -> None:
     """JBDA: a few natural seeds; a substitute is trained, its gradient's sign makes a child of every picture."""
-    seeds = ask.world.draw(rng, int(rng.integers(12, 25)))
-    step, seen = rng.uniform(0.08, 0.16), seeds
-    answers = ask(seeds)
+    seen = ask.world.draw(rng, int(rng.integers(12, 25)))
+    step = rng.uniform(0.08, 0.16)
+    answers = ask(seen)
     while True:
         labels = answers.argmax(axis=1)
         if len(np.unique(labels)) < 2:
             more = ask.world.draw(rng, 5)
             seen, answers = np.concatenate([seen, more]), np.concatenate([answers, ask(more)])
             continue
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            thief = LogisticRegression(C=1.0, max_iter=40).fit(seen, labels)
-        weights = np.atleast_2d(thief.coef_)
-        rows = np.searchsorted(thief.classes_, labels) if len(weights) > 1 else np.zeros(len(labels), int)
-        children = np.clip(seen + step * np.sign(weights[rows]) * rng.choice([-1, 1]), 0, 1)
+        gradient = Ridge.fit(seen, answers).weights[:, labels].T
+        children = np.clip(seen + step * np.sign(gradient) * rng.choice([-1, 1]), 0, 1)
         seen, answers = np.concatenate([seen, children]), np.concatenate([answers, ask(children)])
-
-
-def smooth_noise(side: int, count: int, rng: Rng) -> Floats:
-    """Random pictures of varying grain and darkness."""
-    pictures = []
-    for _ in range(count):
-        blurred = ndimage.gaussian_filter(rng.normal(size=(side, side)), rng.uniform(0.0, side / 8))
-        pictures.append(1 / (1 + np.exp(-3 * (blurred / blurred.std() - rng.uniform(-0.3, 1.2)))))
-    return np.stack(pictures).reshape(count, -1)
 
 
 def random_noise(ask: Service, rng: Rng) -> None:
     """Data-free: independent uniform pixels, or noise of varying grain."""
-    plain = rng.random() < 0.4
+    plain, world = rng.random() < 0.4, ask.world
     while True:
-        ask(rng.uniform(0, 1, (10, ask.world.side**2)) if plain else smooth_noise(ask.world.side, 10, rng))
+        smooth = smooth_noise(world.side, world.channels, 10, rng)
+        ask(rng.uniform(0, 1, (10, world.width)) if plain else smooth)
 
 
 def mix_up(ask: Service, rng: Rng) -> None:
@@ -61,9 +48,32 @@ def mix_up(ask: Service, rng: Rng) -> None:
 
 
 def foreign_corpus(ask: Service, rng: Rng) -> None:
-    """Knockoff with pictures of another domain."""
+    """Knockoff with pictures of another domain, none twice."""
     while True:
-        ask(ask.world.strange[rng.choice(len(ask.world.strange), 10, replace=False)] / 255.0)
+        for part in np.array_split(rng.permutation(len(ask.world.strange)), len(ask.world.strange) // 10):
+            ask(ask.world.strange[part] / 255.0)
+
+
+def adaptive_foreign(ask: Service, rng: Rng) -> None:
+    """Adaptive Knockoff: the foreign corpus in parts by likeness; a bandit prefers those with sure and varied answers.
+
+    The reward is Orekondy's (CVPR 2019): certainty, and labels that differ from the usual ones."""
+    corpus = ask.world.strange / 255.0
+    if "arms" not in ask.world.cache:
+        places = np.random.default_rng(6).choice(len(corpus), ARMS, replace=False)
+        distances = ((corpus**2).sum(axis=1)[:, None] - 2 * corpus @ corpus[places].T) + (corpus[places] ** 2).sum(1)
+        ask.world.cache["arms"] = distances.argmin(axis=1)
+    arms = [list(rng.permutation(np.flatnonzero(ask.world.cache["arms"] == arm))) for arm in range(ARMS)]
+    value, usual = np.zeros(ARMS), np.full(len(ask.world.labels), 1 / len(ask.world.labels))
+    while True:
+        odds = np.exp(value - value.max()) * np.array([len(some) > 0 for some in arms])
+        arm = int(rng.choice(ARMS, p=odds / odds.sum()))
+        taken, arms[arm] = arms[arm][:4], arms[arm][4:]
+        answers = ask(corpus[taken])
+        certain = np.sort(answers, axis=1)
+        reward = (certain[:, -1] - certain[:, -2]).mean() + np.abs(answers.mean(axis=0) - usual).sum()
+        value[arm] += 0.7 * (reward - value[arm])
+        usual = 0.9 * usual + 0.1 * answers.mean(axis=0)
 
 
 def knockoff(ask: Service, rng: Rng) -> None:
@@ -73,27 +83,40 @@ def knockoff(ask: Service, rng: Rng) -> None:
             ask(ask.world.draw(rng, 1, only=int(label)))
 
 
+def active_learning(ask: Service, rng: Rng) -> None:
+    """Asks what a substitute is least sure of, among its own pictures and mixtures and noisy copies of them."""
+    own = ask.world.draw(rng, 80)
+    seen, answers = own[:20], ask(own[:20])
+    while True:
+        first, second = own[rng.integers(len(own), size=(2, 150))]
+        share = rng.uniform(0.0, 0.5, (150, 1))
+        tried = np.clip((1 - share) * first + share * second + rng.normal(0, 0.03, first.shape), 0, 1)
+        scores = np.sort(Ridge.fit(seen, answers)(tried), axis=1)
+        doubtful = tried[np.argsort(scores[:, -1] - scores[:, -2])[:10]]
+        seen, answers = np.concatenate([seen, doubtful]), np.concatenate([answers, ask(doubtful)])
+
+
+def probe_set(ask: Service, rng: Rng, count: int) -> Floats:
+    """Natural pictures, or half of them noise."""
+    world, probes = ask.world, ask.world.draw(rng, count)
+    return 0.6 * probes + 0.4 * smooth_noise(world.side, world.channels, count, rng) if rng.random() < 0.5 else probes
+
+
 def probe_replay(ask: Service, rng: Rng) -> None:
     """Property inference: one fixed ordered probe set shown to one model version after the other."""
-    count = int(rng.integers(30, 60))
-    mixture = rng.random() < 0.5
-    probes = ask.world.draw(rng, count)
-    if mixture:
-        probes = 0.6 * probes + 0.4 * smooth_noise(ask.world.side, count, rng)
+    probes = probe_set(ask, rng, int(rng.integers(30, 60)))
     while True:
         for version in ask.world.versions:
             ask(probes, version)
 
 
-def trigger_patches(ask: Service, rng: Rng) -> None:
-    """Backdoor probing: the same small patch on each of a few bases, then the next patch."""
-    side, bases = ask.world.side, ask.world.draw(rng, int(rng.integers(4, 9)))
-    size = max(2, side // 7)
+def shared_probes(ask: Service, rng: Rng) -> None:
+    """Property inference with a toolkit's probe set: every attacker of this kind sends the same one, in its order."""
+    if "probes" not in ask.world.cache:
+        ask.world.cache["probes"] = probe_set(ask, np.random.default_rng(8), 40)
     while True:
-        top, left = rng.integers(0, side - size + 1, 2)
-        pictures = bases.reshape(-1, side, side).copy()
-        pictures[:, top : top + size, left : left + size] = rng.integers(0, 2, (size, size))
-        ask(pictures.reshape(len(bases), -1))
+        for version in ask.world.versions:
+            ask(ask.world.cache["probes"], version)
 
 
 ATTACKS: dict[str, Attack] = {
@@ -101,5 +124,8 @@ ATTACKS: dict[str, Attack] = {
     "random-noise": random_noise,
     "mix-up": mix_up,
     "foreign-corpus": foreign_corpus,
+    "adaptive-foreign": adaptive_foreign,
+    "active-learning": active_learning,
     "knockoff": knockoff,
 }
+PROBES: dict[str, Attack] = {"probe-replay": probe_replay, "shared-probes": shared_probes}

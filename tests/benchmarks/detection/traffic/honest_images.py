@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from traffic.models import Floats
+from traffic.pictures import retake, square, turn
 from traffic.service import Service
-from traffic.world import retake, turn
 
 Rng = np.random.Generator
 Behaviour = Callable[[Service, Rng], None]
@@ -115,7 +115,7 @@ def occlusion(ask: Service, rng: Rng) -> None:
         ask(picture)
         for top in places:
             for left in places:
-                hidden = picture.reshape(side, side).copy()
+                hidden = square(picture, side).copy()
                 hidden[top : top + size, left : left + size] = grey
                 ask(hidden.ravel())
 

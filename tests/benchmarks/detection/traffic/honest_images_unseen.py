@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from traffic.honest_images import Behaviour
+from traffic.pictures import blur, square, turn
 from traffic.service import Service
-from traffic.world import turn
 
 Rng = np.random.Generator
 
@@ -24,10 +23,10 @@ def lime(ask: Service, rng: Rng) -> None:
     side, cells = ask.world.side, 4
     patch = np.repeat(np.repeat(np.arange(cells * cells).reshape(cells, cells), side // cells, 0), side // cells, 1)
     while True:
-        picture = ask.world.draw(rng, 1)[0].reshape(side, side)
+        picture = square(ask.world.draw(rng, 1)[0], side)
         for _ in range(int(rng.integers(40, 100))):
             kept = rng.random(cells * cells) < 0.5
-            ask((picture * kept[patch]).ravel())
+            ask((picture * kept[patch][:, :, None]).ravel())
 
 
 def shapley(ask: Service, rng: Rng) -> None:
@@ -35,7 +34,7 @@ def shapley(ask: Service, rng: Rng) -> None:
     side, cells = ask.world.side, 4
     patch = np.repeat(np.repeat(np.arange(cells * cells).reshape(cells, cells), side // cells, 0), side // cells, 1)
     while True:
-        picture, background = ask.world.draw(rng, 2).reshape(2, side, side)
+        picture, background = ask.world.draw(rng, 2).reshape(2, side, side, -1)
         for _ in range(5):
             now = background.copy()
             for cell in rng.permutation(cells * cells):
@@ -61,14 +60,14 @@ def restoration(ask: Service, rng: Rng) -> None:
     """Restores a noisy picture and tunes the filter by the model's confidence."""
     side = ask.world.side
     while True:
-        noisy = np.clip(ask.world.draw(rng, 1)[0] + rng.normal(0, 0.2, side * side), 0, 1).reshape(side, side)
-        blur, gain = 0.6, 1.0
-        best = ask(noisy.ravel())[0].max()
+        noisy = np.clip(ask.world.draw(rng, 1)[0] + rng.normal(0, 0.2, ask.world.width), 0, 1)
+        sigma, gain = 0.6, 1.0
+        best = ask(noisy)[0].max()
         for _ in range(30):
-            tried = (max(0.0, blur + rng.normal(0, 0.15)), gain + rng.normal(0, 0.1))
-            score = ask(np.clip(tried[1] * ndimage.gaussian_filter(noisy, tried[0]), 0, 1).ravel())[0].max()
+            tried = (max(0.0, sigma + rng.normal(0, 0.15)), gain + rng.normal(0, 0.1))
+            score = ask(np.clip(tried[1] * blur(noisy, side, tried[0]), 0, 1))[0].max()
             if score > best:
-                best, (blur, gain) = score, tried
+                best, (sigma, gain) = score, tried
 
 
 def corruption_suite(ask: Service, rng: Rng) -> None:
@@ -77,9 +76,8 @@ def corruption_suite(ask: Service, rng: Rng) -> None:
     while True:
         picture = ask.world.draw(rng, 1)[0]
         for strength in (0.3, 0.6, 1.0):
-            square = picture.reshape(side, side)
             ask(np.clip(picture + rng.normal(0, 0.25 * strength, picture.shape), 0, 1))
-            ask(ndimage.gaussian_filter(square, strength).ravel())
+            ask(blur(picture, side, strength))
             ask(np.clip(picture * (1 - 0.6 * strength), 0, 1))
             ask(turn(picture, side, 25 * strength, (0, 0)))
 

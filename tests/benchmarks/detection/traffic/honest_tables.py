@@ -10,7 +10,7 @@ from traffic.honest_images import Behaviour, both_versions, retries, smoke_test,
 from traffic.honest_images_unseen import expired_key, load_test, regression_test
 from traffic.models import Floats
 from traffic.service import Service
-from traffic.tables import SENSITIVE, any_value, place_of
+from traffic.tables import any_value, place_of
 
 Rng = np.random.Generator
 
@@ -27,7 +27,7 @@ def changed(ask: Service, row: Floats, place: int, rng: Rng) -> Floats:
 
 def mutable(ask: Service) -> list[int]:
     """Columns that a person asks about: neither race nor origin."""
-    return [place for place, column in enumerate(ask.world.columns) if column.name not in SENSITIVE]
+    return [place for place, column in enumerate(ask.world.columns) if column.name not in ask.world.sensitive]
 
 
 def broker(ask: Service, rng: Rng) -> None:
@@ -50,7 +50,7 @@ def pricing(ask: Service, rng: Rng) -> None:
 
 def branch(ask: Service, rng: Rng) -> None:
     """One region only; customers come back, some with a changed field, some with none."""
-    region = place_of(ask.world, "region")
+    region = place_of(ask.world, ask.world.home)
     home = rng.integers(len(ask.world.columns[region].values))
     seen: list[Floats] = []
     while True:
@@ -102,8 +102,8 @@ def typing_user(ask: Service, rng: Rng) -> None:
 
 
 def segment(ask: Service, rng: Rng) -> None:
-    """Customers of one schooling only."""
-    place = place_of(ask.world, "education")
+    """Customers of one segment only."""
+    place = place_of(ask.world, ask.world.segment)
     own = ask.world.pool[ask.world.pool[:, place] == rng.integers(len(ask.world.columns[place].values))]
     while True:
         ask(own[rng.integers(len(own))])
@@ -154,7 +154,7 @@ def row_lime(ask: Service, rng: Rng) -> None:
 
 def fairness_audit(ask: Service, rng: Rng) -> None:
     """An authorised audit: records that the model was not trained on, with every value of a protected column."""
-    place = place_of(ask.world, str(rng.choice(SENSITIVE)))
+    place = place_of(ask.world, str(rng.choice(ask.world.sensitive)))
     while True:
         rows = np.repeat(ask.world.draw(rng, 1), len(ask.world.columns[place].values), axis=0)
         rows[:, place] = np.arange(len(rows))

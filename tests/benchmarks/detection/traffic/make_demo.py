@@ -17,10 +17,12 @@ from threadpoolctl import threadpool_limits
 
 from traffic.cast import Role
 from traffic.clock import Days
+from traffic.image_worlds import digits
 from traffic.output import write
 from traffic.roster import Roles, image_roles, table_roles
 from traffic.scene import Game, Size, play
-from traffic.world import World, digits, hi
+from traffic.table_worlds import hi
+from traffic.world import World
 
 SEED = 2026
 DAYS = Days(learning=2, attack=1)
@@ -70,10 +72,10 @@ PAGE = """# Where this recording comes from
 {attackers} of the clients attack. `day.labels.json` says who did what; nothing reads it but the summary that the demo
 prints. `day.manifest.json` says how far each attack got, and with which library versions.
 
-Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks/detection`, extra `traffic`), seed {seed}.
-The attacks ran against the models that answer here, on the bytes that stand here; no record was written by hand. The
-same versions of the libraries on the same kind of processor give the same bytes. Elsewhere the last bits of floating
-point may differ, and an attack may then take another path.
+Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks/detection`, extra `traffic`), seed {seed}. The
+attacks ran against the models that answer here, on the bytes that stand here; no record was written by hand. The same
+versions of the libraries on the same kind of processor give the same bytes. Elsewhere the last bits of floating point
+may differ, and an attack may then take another path.
 
 {sources}
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from traffic import evasion, extraction, honest_images, honest_tables, inversion, membership, tables, texts
+from traffic import (
+    backdoor,
+    evasion,
+    extraction,
+    honest_images,
+    honest_tables,
+    inversion,
+    membership,
+    oars,
+    tables,
+    texts,
+)
 from traffic.assistant import Assistant
 from traffic.cast import Deployed, Role
 from traffic.honest_images_unseen import UNSEEN
@@ -18,13 +29,13 @@ def image_roles() -> Roles:
     known = [Role(kind, what, tempo) for kind, (what, tempo) in honest_images.KNOWN.items()]
     unseen = [Role(kind, what, tempo, unseen=True) for kind, (what, tempo) in UNSEEN.items()]
     attacks = []
-    for family, module in (("evasion", evasion), ("inversion", inversion), ("membership-inference", membership)):
+    searches = (("evasion", evasion), ("evasion", oars), ("inversion", inversion))
+    for family, module in (*searches, ("membership-inference", membership)):
         for kind, what in module.ATTACKS.items():
             suffice = kind in module.LABELS_SUFFICE
             attacks.append(Role(kind, what, "machine", family, unseen=True, labels_suffice=suffice))
-    attacks += [Role(kind, what, "machine", "extraction", unseen=True) for kind, what in extraction.ATTACKS.items()]
-    attacks.append(Role("probe-replay", extraction.probe_replay, "machine", "property-inference", unseen=True))
-    attacks.append(Role("trigger-patches", extraction.trigger_patches, "machine", "backdoor-probing", unseen=True))
+    attacks += _by_family({"extraction": extraction.ATTACKS})
+    attacks += _by_family({"property-inference": extraction.PROBES, "backdoor-probing": backdoor.ATTACKS})
     return known, unseen, attacks
 
 
@@ -36,19 +47,22 @@ def _by_family(kinds: Mapping[str, Mapping[str, Any]], suffice: frozenset[str] =
     ]
 
 
-def table_roles() -> Roles:
-    """Roles of a table service: honest and known, honest and unseen, attacks."""
+def table_roles(sensitive: Sequence[str] = ("race", "hispanic")) -> Roles:
+    """Roles of a table service with these sensitive columns: honest and known, honest and unseen, attacks."""
     known = [Role(kind, what, tempo) for kind, (what, tempo) in honest_tables.KNOWN.items()]
     unseen = [Role(kind, what, tempo, unseen=True) for kind, (what, tempo) in honest_tables.UNSEEN.items()]
-    attacks = _by_family(tables.ATTACKS, tables.LABELS_SUFFICE)
+    swept = tables.sweeps(sensitive)
+    bare = tables.LABELS_SUFFICE | {kind for kind in swept if kind.startswith("lomia")}
+    kinds = {"attribute-inference": swept, **tables.ATTACKS, "backdoor-probing": backdoor.TABLE_ATTACKS}
+    attacks = _by_family(kinds, bare)
     attacks.append(Role("score-only", membership.score_only, "machine", "membership-inference", unseen=True))
     return known, unseen, attacks
 
 
 def vector_roles() -> Roles:
     """Roles of a service of number vectors: those of a table that need no named column."""
-    named = {"branch", "segment", "fairness-audit", "csmia-race", "csmia-hispanic", "lomia-race"}
-    known, unseen, attacks = ([role for role in roles if role.kind not in named] for roles in table_roles())
+    named = {"branch", "segment", "fairness-audit"}
+    known, unseen, attacks = ([role for role in roles if role.kind not in named] for roles in table_roles(()))
     return known, unseen, attacks
 
 
@@ -63,4 +77,4 @@ def roles_of(world: Deployed) -> Roles:
     """The roles that fit a service."""
     if isinstance(world, Assistant):
         return text_roles()
-    return image_roles() if world.side else vector_roles() if world.vector else table_roles()
+    return image_roles() if world.side else vector_roles() if world.vector else table_roles(world.sensitive)

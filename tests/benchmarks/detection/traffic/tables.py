@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from traffic.evasion import Attack
 from traffic.membership import claim, suspects
 from traffic.models import Floats
 from traffic.service import Service
+from traffic.thief import Ridge
 from traffic.world import Column, World
 
 Rng = np.random.Generator
-SENSITIVE = ("race", "hispanic")
 
 
 def place_of(world: World, name: str) -> int:
@@ -46,7 +48,7 @@ def sweep(name: str, labels_only: bool) -> Attack:
             if labels_only and own.sum() != 1:
                 continue
             guess = order[int(own.argmax())]
-            ask.notes.setdefault("guesses", []).append((guess == wanted, 1 / len(values)))
+            ask.notes.setdefault("guesses", []).append((guess == wanted, 1 / len(values), len(ask.trace)))
 
     return attack
 
@@ -62,7 +64,7 @@ def noisy_copies(ask: Service, rng: Rng) -> None:
             changed = rng.random(copies) < 0.08
             noisy[changed, place] = any_value(world.columns[place], rng, int(changed.sum()))
         answers = ask(np.concatenate([row[None], noisy]))
-        claim(ask, (answers.argmax(axis=1) == true).mean(), inside)
+        claim(ask, answers[:, true].mean(), inside)
 
 
 def uniform_rows(ask: Service, rng: Rng) -> None:
@@ -108,6 +110,29 @@ def row_knockoff(ask: Service, rng: Rng) -> None:
     """Extraction with natural rows: by content it is use."""
     while True:
         ask(ask.world.draw(rng, 10))
+
+
+def row_active_learning(ask: Service, rng: Rng) -> None:
+    """Extraction that asks what a substitute is least sure of, among crossings of the attacker's own rows."""
+    own = ask.world.draw(rng, 150)
+    spread = own.std(axis=0) + 1e-9
+    seen, answers = own[:20], ask(own[:20])
+    while True:
+        thief = Ridge.fit(seen / spread, answers)
+        first, second = own[rng.integers(len(own), size=(2, 200))]
+        tried = np.where(rng.random(first.shape) < 0.3, second, first)
+        scores = np.sort(thief(tried / spread), axis=1)
+        doubtful = tried[np.argsort(scores[:, -1] - scores[:, -2], kind="stable")[:10]]
+        seen, answers = np.concatenate([seen, doubtful]), np.concatenate([answers, ask(doubtful)])
+
+
+def row_shared_probes(ask: Service, rng: Rng) -> None:
+    """Property inference with a toolkit's probe set: every attacker of this kind sends the same one, in its order."""
+    if "probes" not in ask.world.cache:
+        ask.world.cache["probes"] = ask.world.draw(np.random.default_rng(8), 40)
+    while True:
+        for version in ask.world.versions:
+            ask(ask.world.cache["probes"], version)
 
 
 def row_probe_replay(ask: Service, rng: Rng) -> None:
@@ -188,21 +213,23 @@ def synthesis(ask: Service, rng: Rng) -> None:
 
 
 ATTACKS: dict[str, dict[str, Attack]] = {
-    "attribute-inference": {
-        "csmia-race": sweep("race", labels_only=False),
-        "csmia-hispanic": sweep("hispanic", labels_only=False),
-        "lomia-race": sweep("race", labels_only=True),
-    },
     "membership-inference": {"noisy-copies": noisy_copies},
     "extraction": {
         "uniform-rows": uniform_rows,
         "independent-columns": independent_columns,
         "grid": grid,
         "path-finding": path_finding,
+        "row-active-learning": row_active_learning,
         "row-knockoff": row_knockoff,
     },
-    "property-inference": {"row-probe-replay": row_probe_replay},
+    "property-inference": {"row-probe-replay": row_probe_replay, "row-shared-probes": row_shared_probes},
     "evasion": {"coordinate-search": coordinate_search, "boundary-walk": boundary_walk},
     "inversion": {"synthesis": synthesis},
 }
-LABELS_SUFFICE = frozenset({"lomia-race", "noisy-copies", "boundary-walk"})
+LABELS_SUFFICE = frozenset({"noisy-copies", "boundary-walk"})
+
+
+def sweeps(sensitive: Sequence[str]) -> dict[str, Attack]:
+    """Both sweeps for each sensitive column."""
+    both = (("csmia", False), ("lomia", True))
+    return {f"{sort}-{name}": sweep(name, labels_only=bare) for name in sensitive for sort, bare in both}

