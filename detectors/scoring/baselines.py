@@ -15,6 +15,7 @@ from detectors.contract import Floats
 from detectors.features.baseline import PAIRED, Baseline, unknown
 from detectors.features.manifold import residual
 from detectors.features.neighbours import dense_distance, unpack_dense
+from detectors.scoring.teaching import fold_of
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS
 
 ENOUGH: Final = 48  # samples before distances are known
@@ -23,6 +24,8 @@ KEPT: Final = 0.95  # share of the samples that stay for the second fit
 RANK: Final = 0.62  # principal components, as a share of the sketch's width
 LINK: Final = 0.6  # of the usual nearest distance
 NEAR: Final = 0.62  # usual nearest distance over that of random inputs, until it has been seen
+APART: Final = 0.7  # distance of random inputs over their norm, until it has been seen (decision 0014)
+STRANGERS: Final = 12  # pairs of inputs of different clients from which that distance is known
 ENOUGH_ROWS: Final = 256  # rows before the dependence of columns is known
 MOST_TOLD: Final = 2.0  # nats that one pair of columns may say: a single odd cell is no independence
 NEARLY_ALL: Final = 0.99
@@ -30,11 +33,11 @@ CODES: Final = 8
 
 
 class Lesson(NamedTuple):
-    """Samples of trusted clients: packed sketches (n, bytes), labels (n,), and the folds of their clients (n,)."""
+    """Samples of trusted clients: packed sketches (n, bytes), labels (n,), and the keys of their clients (n,)."""
 
     sketches: NDArray[np.uint8]
     labels: NDArray[np.uint16]
-    folds: NDArray[np.int64]
+    clients: NDArray[np.uint64]
 
 
 def peers(sizes: Floats, outputs: Floats, baseline: Baseline) -> Baseline:
@@ -50,13 +53,13 @@ def fit(kind: int, width: int, lesson: Lesson, near: Floats, baseline: Baseline)
     With too few samples what can not be known stays as `baseline` has it.
     """
     sketches, labels = lesson.sketches, lesson.labels
-    if kind == DENSE and len(sketches) >= ENOUGH and width > 0:
-        return manifold(width, unpack(sketches), labels, scales(width, sketches, near, baseline))
+    if kind == DENSE and len(sketches) and width > 0:
+        return manifold(width, unpack(sketches), labels, scales(width, lesson, near, baseline))
     if kind == ROWS:
         _, first = np.unique(sketches, axis=0, return_index=True)  # a poller's row says once what goes together
         distinct = np.sort(first)
         if len(distinct) >= ENOUGH_ROWS:
-            return columns(sketches[distinct], lesson.folds[distinct], baseline)
+            return columns(sketches[distinct], fold_of(lesson.clients[distinct]), baseline)
     return baseline
 
 
@@ -68,12 +71,22 @@ def unpack(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
     return floats
 
 
-def scales(width: int, sketches: NDArray[np.uint8], near: Floats, baseline: Baseline) -> Baseline:
-    """Distances: of random pairs (neighbours in the sample, which come from different queries), and of nearest ones."""
-    pairs = [dense_distance(sketches[i], sketches[i - 1], width) for i in range(1, len(sketches))]
-    apart = float(np.median(pairs))
+def scales(width: int, lesson: Lesson, near: Floats, baseline: Baseline) -> Baseline:
+    """Distances: of random pairs (neighbours in the sample that come from different clients), and of nearest ones.
+
+    While too few clients have met, a prior speaks: two random inputs lie 0.7 of their norm apart. On real ones it is
+    0.73 to 1.42 (pictures on a bright and on a dark ground, standardised columns). It never comes from one client's
+    own pairs: those of an attacker who comes first would make its chain the measure of all.
+    """
+    sketches, clients = lesson.sketches, lesson.clients
+    strangers = np.flatnonzero(clients[1:] != clients[:-1]) + 1
+    if len(strangers) >= STRANGERS:
+        apart = float(np.median([dense_distance(sketches[i], sketches[i - 1], width) for i in strangers.tolist()]))
+    else:
+        norms = np.linalg.norm(unpack(sketches).astype(np.float64), axis=1)
+        apart = APART * float(np.median(norms))
     known = near[np.isfinite(near)]
-    usual = float(np.median(known)) if len(known) >= ENOUGH // 4 else NEAR * apart
+    usual = float(np.median(known)) if len(known) >= ENOUGH // 4 and len(sketches) >= ENOUGH else NEAR * apart
     return baseline._replace(near=usual, apart=apart, link=LINK * usual) if apart > 0 and usual > 0 else baseline
 
 
@@ -83,7 +96,7 @@ def manifold(width: int, floats: NDArray[np.float32], labels: NDArray[np.uint16]
     The error grows with an input's distance from the mean (an inked digit has more to be wrong about) and differs by
     label; both are taken out by a regression and by medians, with Tukey's fences left to the spread (the IQR).
     """
-    if len(floats) < ENOUGH_MANIFOLD * width:
+    if len(floats) < max(ENOUGH, ENOUGH_MANIFOLD * width):
         return baseline
     rank = max(1, int(RANK * width))
     points = floats[:, :width].astype(np.float64)

@@ -17,15 +17,17 @@ from detectors.scoring import baselines as fitting
 from detectors.scoring.nesting import inside, nested
 from detectors.scoring.samples import Samples
 from detectors.scoring.tail import raised_floor
-from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, fold_of, scheduled
+from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, scheduled
 from monitor.engine.bank import Bank
 from monitor.engine.step import LABELS, Names, Shape, Step
 from monitor.engine.stream import ALL, CHUNK, SUBSTREAMS, Judged, Stream, Walked, keys_of, routed
 
 Arrays = Mapping[str, NDArray[Any]]
 
-FIRST_REFIT: Final = 256  # queries of a model before anything is learnt; then at every doubling,
+FIRST_REFIT: Final = 1  # queries of a model before distances are known; again at every doubling (decision 0014),
+FIRST_LESSON: Final = 256  # from here on with all else that is learnt,
 LONGEST: Final = 262_144  # and at the latest after so many more: a fit takes most of a second
+FEWEST_CLIENTS: Final = 10  # clients below which floors stay: the first two accounts of an attacker raise nothing
 FLOOR_CLIENTS: Final = 200  # clients from which floors may be raised: later crowds can not lift them (decision 0005)
 FORGIVEN: Final = 0.01  # of those clients
 VERSIONS: Final = 255
@@ -139,9 +141,15 @@ class View:
         features = self._rows.features[rows]
         chosen = self._samples.chosen(lambda keys: trusted(keys, names, peaks))
         marks = self._samples.marks[chosen]
-        samples = fitting.Lesson(self._samples.sketches[chosen], marks["label"], fold_of(marks["client"]))
+        samples = fitting.Lesson(self._samples.sketches[chosen], marks["label"], marks["client"])
         sized = fitting.peers(features[:, SIZE], features[:, OUTPUT], self.baseline)
         self.baseline = fitting.fit(self.shape.kind, self.shape.width, samples, features[:, NEAR], sized)
+        if self.windows.queries >= FIRST_LESSON:
+            self._learn(rows, features)
+        self.next_refit += min(self.next_refit, LONGEST)
+
+    def _learn(self, rows: NDArray[np.int64], features: Floats) -> None:
+        """Teach the detectors from trusted teaching rows, note what is usual, and raise floors."""
         columns = {name: features[:, column] for column, name in enumerate(FEATURES)}
         counts = self._rows.blocks[rows]
         lesson = Blocks(self.shape.kind, columns, FIRST_BLOCK + BLOCK * (counts - 1), self._rows.clients[rows], counts)
@@ -150,13 +158,12 @@ class View:
             name: float(np.nanmedian(column)) for name, column in columns.items() if np.isfinite(column).any()
         }
         self._raise_floors()
-        self.next_refit += min(self.next_refit, LONGEST)
 
     def _raise_floors(self) -> None:
         """Floors for each stream, while the model's first clients are all that is known."""
         slots = self.windows.in_use()
         judged = int((self.windows.state.headers["blocks"][slots] > 0).sum())
-        if judged > FLOOR_CLIENTS:
+        if not FEWEST_CLIENTS <= judged <= FLOOR_CLIENTS:
             return
         for stream in self.streams:
             peaks = stream.windows.peak[stream.windows.in_use()]

@@ -30,9 +30,9 @@ def natural(n: int, seed: int = 0) -> np.ndarray:
 
 
 def lesson(sketches: np.ndarray, of: np.ndarray | None = None) -> baselines.Lesson:
-    """Samples of clients of both folds, in turn."""
+    """Samples of as many clients, of both folds."""
     n = len(sketches)
-    return baselines.Lesson(sketches, labels(n) if of is None else of, np.arange(n) % 2)
+    return baselines.Lesson(sketches, labels(n) if of is None else of, np.arange(n).astype(np.uint64))
 
 
 def labels(n: int) -> np.ndarray:
@@ -51,10 +51,33 @@ def errors(baseline: Baseline, points: np.ndarray) -> np.ndarray:
 
 def test_too_few_samples_teach_nothing() -> None:
     before = unknown()
-    n = baselines.ENOUGH - 1
-    assert baselines.fit(DENSE, WIDTH, lesson(dense(natural(n))), NONE, before) is before
+    assert baselines.fit(DENSE, WIDTH, lesson(dense(natural(0))), NONE, before) is before
     assert baselines.fit(DENSE, 0, lesson(dense(natural(200))), NONE, before) is before
     assert baselines.fit(TEXT, 0, lesson(np.zeros((500, 32), np.uint8)), NONE, before) is before
+
+
+def test_a_prior_on_the_norm_speaks_until_clients_have_met() -> None:
+    points = natural(baselines.STRANGERS + 1)
+    one = lesson(dense(points))._replace(clients=np.zeros(len(points), np.uint64))
+    alone = baselines.fit(DENSE, WIDTH, one, NONE, unknown())
+    assert alone.apart == pytest.approx(baselines.APART * np.median(np.linalg.norm(points, axis=1)), rel=0.05)
+    met = baselines.fit(DENSE, WIDTH, lesson(dense(points)), NONE, alone)
+    assert met.apart == pytest.approx(np.median(np.linalg.norm(np.diff(points, axis=0), axis=1)), rel=0.05)
+    few = lesson(dense(points[:-1]))
+    assert baselines.fit(DENSE, WIDTH, few, NONE, unknown()).apart != pytest.approx(met.apart, rel=0.05)
+
+
+def test_one_clients_chain_is_not_the_measure_of_the_model() -> None:
+    chain = natural(1) + 1e-3 * natural(200)
+    samples = lesson(dense(chain))._replace(clients=np.zeros(200, np.uint64))
+    found = baselines.fit(DENSE, WIDTH, samples, NONE, unknown())
+    assert found.link > 10 * np.median(np.linalg.norm(np.diff(chain, axis=0), axis=1))
+
+
+def test_early_blocks_do_not_set_the_usual_nearest_distance() -> None:
+    few = lesson(dense(natural(baselines.ENOUGH - 1)))
+    found = baselines.fit(DENSE, WIDTH, few, np.full(20, 0.7), unknown())
+    assert found.near == pytest.approx(baselines.NEAR * found.apart)
 
 
 def test_distances_are_known_before_the_manifold() -> None:
