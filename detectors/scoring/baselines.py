@@ -78,8 +78,7 @@ def scales(width: int, lesson: Lesson, near: Floats, baseline: Baseline) -> Base
     0.73 to 1.42 (pictures on a bright and on a dark ground, standardised columns). It never comes from one client's
     own pairs: those of an attacker who comes first would make its chain the measure of all.
     """
-    sketches, clients = lesson.sketches, lesson.clients
-    strangers = np.flatnonzero(clients[1:] != clients[:-1]) + 1
+    sketches, strangers = lesson.sketches, met(lesson.clients)
     if len(strangers) >= STRANGERS:
         apart = float(np.median([dense_distance(sketches[i], sketches[i - 1], width) for i in strangers.tolist()]))
     else:
@@ -90,13 +89,18 @@ def scales(width: int, lesson: Lesson, near: Floats, baseline: Baseline) -> Base
     return baseline._replace(near=usual, apart=apart, link=LINK * usual) if apart > 0 and usual > 0 else baseline
 
 
+def met(clients: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Places of the samples whose neighbour before them came from another client."""
+    return np.flatnonzero(clients[1:] != clients[:-1]) + 1
+
+
 def manifold(width: int, floats: NDArray[np.float32], labels: NDArray[np.uint16], baseline: Baseline) -> Baseline:
     """Principal components of the sketches, fitted again without the worst 5 %, and the error's usual level and spread.
 
     The error grows with an input's distance from the mean (an inked digit has more to be wrong about) and differs by
     label; both are taken out by a regression and by medians, with Tukey's fences left to the spread (the IQR).
     """
-    if len(floats) < max(ENOUGH, ENOUGH_MANIFOLD * width):
+    if len(floats) < enough_manifold(width):
         return baseline
     rank = max(1, int(RANK * width))
     points = floats[:, :width].astype(np.float64)
@@ -114,6 +118,11 @@ def manifold(width: int, floats: NDArray[np.float32], labels: NDArray[np.uint16]
     return baseline._replace(
         mean=mean, components=components, level=level, slope=slope, offsets=offsets, unit=max(float(high - low), 1e-3)
     )
+
+
+def enough_manifold(width: int) -> int:
+    """Samples from which the manifold of sketches of that width is known."""
+    return max(ENOUGH, ENOUGH_MANIFOLD * width)
 
 
 def principal(points: Floats, rank: int) -> tuple[Floats, Floats]:

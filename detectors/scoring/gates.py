@@ -140,6 +140,13 @@ class Strength(ABC):
         """Its value for each block, shape (n,), never NaN."""
 
     @abstractmethod
+    def reach(self, unknown: frozenset[str]) -> float:
+        """The most that its value can be where these features are not known, between LEAST and MOST.
+
+        An upper bound: gates on one feature are taken to be free of each other.
+        """
+
+    @abstractmethod
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """Why the single block given has its value, the weakest first."""
 
@@ -168,6 +175,10 @@ class Gate(Strength):
             carried = (self.measured.evaluate(blocks) - self.honest) / (self.attack - self.honest)
         return np.minimum(np.fmax(carried, LEAST), MOST)  # fmax: NaN is LEAST
 
+    def reach(self, unknown: frozenset[str]) -> float:
+        """LEAST where it cannot be measured."""
+        return LEAST if self.reads & unknown else MOST
+
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The gate itself."""
         value, share = self.measured.evaluate(block)[0], shares(self, block)
@@ -195,6 +206,10 @@ class AllOf(_Joined):
         """The minimum."""
         return np.asarray(np.minimum.reduce([part.evaluate(blocks) for part in self.parts]))
 
+    def reach(self, unknown: frozenset[str]) -> float:
+        """That of the weakest part."""
+        return min(part.reach(unknown) for part in self.parts)
+
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The reasons of all parts: each of them could have kept the test silent."""
         found = [reason for part in self.parts for reason in part.decisive(block)]
@@ -209,6 +224,10 @@ class AnyOf(_Joined):
     def evaluate(self, blocks: Blocks) -> Floats:
         """The maximum."""
         return np.asarray(np.maximum.reduce([part.evaluate(blocks) for part in self.parts]))
+
+    def reach(self, unknown: frozenset[str]) -> float:
+        """That of the strongest part."""
+        return max(part.reach(unknown) for part in self.parts)
 
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The reasons of the strongest part; the others did not decide."""
@@ -229,6 +248,10 @@ class Not(Strength):
     def evaluate(self, blocks: Blocks) -> Floats:
         """The part's value with its sign turned."""
         return np.maximum(-self.part.evaluate(blocks), LEAST)
+
+    def reach(self, unknown: frozenset[str]) -> float:
+        """All the way: its part may always be as honest clients have it."""
+        return -LEAST
 
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The part's own weakest reason, which is what makes the opposite strong."""
@@ -252,6 +275,11 @@ class WhereKnown(Strength):
         """The value of the test that applies to each block."""
         blind = np.isnan(blocks.feature(self.feature))
         return np.where(blind, self.unknown.evaluate(blocks), self.known.evaluate(blocks))
+
+    def reach(self, unknown: frozenset[str]) -> float:
+        """That of the test that applies; of the better one where both may."""
+        other = self.unknown.reach(unknown)
+        return other if self.feature in unknown else max(other, self.known.reach(unknown))
 
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The reasons of the test that applies."""

@@ -1,8 +1,11 @@
-"""What several commands share: the options --config and --json, the loaded settings, lines of JSON."""
+"""What several commands share: the options --config and --json, loaded settings, lines of JSON, a progress bar."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from monitor.config.load import Loaded
+    from monitor.sources.protocol import Progress
 
 config_file: Final = click.option(
     "--config",
@@ -33,3 +37,19 @@ def write_json(value: object, *, indent: bool = False, err: bool = False) -> Non
     import orjson
 
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0), err=err)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """A bar on a terminal, and nothing where nobody looks."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done: bar.update(task, completed=done.read, total=done.total)

@@ -20,6 +20,10 @@ class RuntimeSettings(BaseModel):
     """Folder for snapshots, where they do not lie in `state`: one that the processes of a group share, so that a
     partition takes its state along when it moves."""
 
+    learnt: Path | None = None
+    """What `probewatch learn` has written: models of which a partition knows nothing begin with it. A snapshot of the
+    partition goes before it. The file has to be made with the same key."""
+
     snapshot_seconds: float = Field(default=30.0, gt=0, le=3_600)
     """Seconds between two snapshots of a partition that had new records; offsets are committed with the snapshot."""
 

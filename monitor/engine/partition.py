@@ -25,6 +25,8 @@ from monitor.engine.bank import Bank
 from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
 from monitor.engine.findings import Findings
+from monitor.engine.learning import Standing, standing
+from monitor.engine.learnt import Learnt, names_of, pack
 from monitor.engine.step import Shape, prepare, shapes
 from monitor.engine.verdicts import Court, Verdict
 from monitor.engine.view import View
@@ -62,9 +64,14 @@ class PartitionEngine:
     """One partition's state. `bank` may be shared between partitions; everything else is its own."""
 
     def __init__(
-        self, partition: Partition, settings: EngineSettings, bank: Bank, origin: Origin | None = None
+        self,
+        partition: Partition,
+        settings: EngineSettings,
+        bank: Bank,
+        origin: Origin | None = None,
+        learnt: Learnt | None = None,
     ) -> None:
-        self._settings, self._bank = settings, bank
+        self._settings, self._bank, self._learnt = settings, bank, Learnt() if learnt is None else learnt
         self._court = Court(bank, settings)
         self._findings = Findings(settings, self._court, lineage(partition, Origin() if origin is None else origin))
         self._callers = Callers(self._court)
@@ -117,6 +124,8 @@ class PartitionEngine:
             return None
         self._shapes[model] += 1
         view = View(model, shape, self._settings.clients, self._bank)
+        if (model, shape) in self._learnt.views:
+            view.begin(self._learnt.views[model, shape])
         self._views[model, shape] = view
         return view
 
@@ -135,6 +144,14 @@ class PartitionEngine:
             learning=tuple(sorted({view.model for view in views if view.bank.learning})),
         )
 
+    def standings(self) -> list[Standing]:
+        """How far learning has come, of each model and shape of input."""
+        return [standing(view) for view in self._views.values()]
+
+    def lesson(self) -> dict[str, NDArray[Any]]:
+        """What was learnt of all models, for others to begin with (`unpack`); nothing of any client, and no finding."""
+        return pack(list(self._views.values()), self._bank)
+
     def dump(self) -> dict[str, NDArray[Any]]:
         """All state, as arrays: what `restore` needs."""
         views = [
@@ -144,7 +161,7 @@ class PartitionEngine:
         head = {
             "layout": LAYOUT,
             "views": views,
-            "tests": [f"{test.detector}/{test.name}" for test in self._bank.tests],
+            "tests": names_of(self._bank),
         }
         arrays: dict[str, NDArray[Any]] = {
             "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
@@ -164,9 +181,10 @@ class PartitionEngine:
         bank: Bank,
         arrays: Mapping[str, NDArray[Any]],
         origin: Origin | None = None,
+        learnt: Learnt | None = None,
     ) -> PartitionEngine:
         """The engine that `dump` was asked of. ValueError with the reason where the arrays do not fit this program."""
-        engine = cls(partition, settings, bank, origin)
+        engine = cls(partition, settings, bank, origin, learnt)
         try:
             engine._load(arrays)
         except (KeyError, TypeError, IndexError) as problem:
@@ -177,7 +195,7 @@ class PartitionEngine:
         head = json.loads(arrays["head"].tobytes())
         if head["layout"] != LAYOUT:
             raise ValueError(f"the state has layout {head['layout']}, this program reads {LAYOUT}")
-        if head["tests"] != [f"{test.detector}/{test.name}" for test in self._bank.tests]:
+        if head["tests"] != names_of(self._bank):
             raise ValueError("the state was made by another set of detectors")
         self._clock, self._queries, self._ignored = (int(number) for number in arrays["numbers"])
         self._findings.load(inside("findings", arrays))

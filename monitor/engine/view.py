@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,20 @@ LONGEST: Final = 262_144  # and at the latest after so many more: a fit takes mo
 FEWEST_CLIENTS: Final = 10  # clients below which floors stay: the first two accounts of an attacker raise nothing
 FLOOR_CLIENTS: Final = 200  # clients from which floors may be raised: later crowds can not lift them (decision 0005)
 FORGIVEN: Final = 0.01  # of those clients
+OWED: Final = 0.5  # of the samples behind what a view began with, before its own replace that
 VERSIONS: Final = 255
 NEAR, SIZE, OUTPUT = (FEATURES.index(name) for name in ("near_raw", "size", "output"))
+
+
+class TaughtBy(NamedTuple):
+    """What a view has to learn from: samples of inputs, distinct ones, samples whose neighbour is another client's,
+    teaching blocks, and clients with a block."""
+
+    samples: int
+    distinct: int
+    met: int
+    blocks: int
+    clients: int
 
 
 class View:
@@ -47,6 +59,8 @@ class View:
         self.baseline = baselines.unknown(len(shape.columns))
         self.usual: dict[str, float] = {}
         self.next_refit = FIRST_REFIT
+        self._owed = 0  # samples of its own that it needs before they replace what it began with
+        self._least = np.full((len(self.streams), len(bank)), 0.5)  # floors that it began with
         self._samples = Samples(self.windows.state.sketches.shape[2])
         self._rows = TeachingRows(len(FEATURES))
         self._room: Out = self.main.room()
@@ -81,6 +95,54 @@ class View:
             if self.windows.queries >= self.next_refit:
                 self._refit()
             start = stop
+
+    def begin(self, arrays: Arrays) -> None:
+        """Start, before any query, from what another view's `lesson` gave. ValueError and KeyError as `load`."""
+        if arrays["floors"].shape != self._least.shape:
+            raise ValueError("another bank of detectors")
+        self.labels.load(arrays["labels"])
+        self._answers = len(self.labels)
+        self.baseline = fitting.load(inside("baseline", arrays))
+        self.bank = self.bank.restored(inside("learnt", arrays))
+        self.usual = {name: float(value[0]) for name, value in inside("usual", arrays).items()}
+        self._least, self._owed = arrays["floors"], max(1, int(OWED * arrays["samples"][0]))
+        for stream, floors in zip(self.streams, self._least, strict=True):
+            stream.floors = floors
+
+    def lesson(self) -> dict[str, NDArray[Any]]:
+        """What was learnt, all queries so far included, and nothing of any client: scales, manifold, profiles, usual
+        values, floors and the numbers of labels. The view goes on from there as after any fit."""
+        self._fit()
+        return {
+            "samples": np.array([self.taught_by.samples], np.int64),
+            "floors": np.stack([stream.floors for stream in self.streams]),
+            "labels": self.labels.dump(),
+            **nested("baseline", fitting.dump(self.baseline)),
+            **nested("learnt", self.bank.arrays()),
+            **nested("usual", {name: np.array([value]) for name, value in self.usual.items()}),
+        }
+
+    @property
+    def started(self) -> bool:
+        """Whether it still stands on what it began with."""
+        return self._owed > 0
+
+    @property
+    def taught(self) -> bool:
+        """Whether it has seen enough for all that is learnt to be asked."""
+        return self.windows.queries >= FIRST_LESSON
+
+    @property
+    def taught_by(self) -> TaughtBy:
+        """How much there is to learn from."""
+        slots, used = self.windows.in_use(), len(self._samples)
+        return TaughtBy(
+            used,
+            len(np.unique(self._samples.sketches[:used], axis=0)),
+            len(fitting.met(self._samples.marks["client"][:used])),
+            len(self._rows),
+            int((self.windows.state.headers["blocks"][slots] > 0).sum()),
+        )
 
     def _walk(self, step: Step) -> Iterator[Judged]:
         out, known = self._room, self._known(step)
@@ -136,17 +198,23 @@ class View:
 
     def _refit(self) -> None:
         """Learn from trusted clients, and publish what was learnt until the next refit."""
+        self._fit()
+        self.next_refit += min(self.next_refit, LONGEST)
+
+    def _fit(self) -> None:
         names, peaks = self._suspicion()
         rows = np.flatnonzero(trusted(self._rows.clients, names, peaks))
         features = self._rows.features[rows]
         chosen = self._samples.chosen(lambda keys: trusted(keys, names, peaks))
+        if len(chosen) < self._owed:
+            return
+        self._owed = 0
         marks = self._samples.marks[chosen]
         samples = fitting.Lesson(self._samples.sketches[chosen], marks["label"], marks["client"])
         sized = fitting.peers(features[:, SIZE], features[:, OUTPUT], self.baseline)
         self.baseline = fitting.fit(self.shape.kind, self.shape.width, samples, features[:, NEAR], sized)
-        if self.windows.queries >= FIRST_LESSON:
+        if self.taught:
             self._learn(rows, features)
-        self.next_refit += min(self.next_refit, LONGEST)
 
     def _learn(self, rows: NDArray[np.int64], features: Floats) -> None:
         """Teach the detectors from trusted teaching rows, note what is usual, and raise floors."""
@@ -165,10 +233,11 @@ class View:
         judged = int((self.windows.state.headers["blocks"][slots] > 0).sum())
         if not FEWEST_CLIENTS <= judged <= FLOOR_CLIENTS:
             return
-        for stream in self.streams:
+        for stream, least in zip(self.streams, self._least, strict=True):
             peaks = stream.windows.peak[stream.windows.in_use()]
             heights = [np.append(np.zeros(max(0, judged - len(peaks))), column) for column in peaks.T]
-            stream.floors = np.array([raised_floor(column, forgiven=FORGIVEN) for column in heights])
+            own = np.array([raised_floor(column, forgiven=FORGIVEN) for column in heights])
+            stream.floors = np.maximum(own, least)
 
     def _suspicion(self) -> tuple[NDArray[np.uint64], Floats]:
         """Keys of the remembered clients, ascending, and the most that any named test ever said of each."""
@@ -185,7 +254,8 @@ class View:
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays."""
         return {
-            "numbers": np.array([self.next_refit], np.int64),
+            "numbers": np.array([self.next_refit, self._owed], np.int64),
+            "least": self._least,
             "floors": np.stack([stream.floors for stream in self.streams]),
             "labels": self.labels.dump(),
             "versions": self.versions.dump(),
@@ -205,7 +275,8 @@ class View:
         """Take over what `dump` gave. ValueError where the shapes do not fit, KeyError where something is missing."""
         if arrays["floors"].shape != (len(self.streams), len(self.bank)):
             raise ValueError("another bank of detectors")
-        self.next_refit = int(arrays["numbers"][0])
+        self.next_refit, self._owed = (int(number) for number in arrays["numbers"])
+        self._least = arrays["least"]
         self.labels.load(arrays["labels"])
         self._answers = len(self.labels)
         self.versions.load(arrays["versions"])

@@ -36,6 +36,8 @@ def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
     """Everything in turn; what is reached over the network only with `connect`."""
     yield Checked("settings", "good", f"configuration {settings.config_hash()}")
     yield _tried("key", lambda: f"epoch {keys_of(settings.keys).epoch}")
+    if settings.runtime.learnt is not None:
+        yield _tried("learnt", lambda: _learnt(settings))
     yield from _folders(settings)
     yield _tried("detectors", _detectors)
     yield _tried("source", lambda: _source(settings, connect))
@@ -68,6 +70,16 @@ def _detectors() -> str:
     from monitor.runtime.engines import detector_classes
 
     return ", ".join(detector_classes())
+
+
+def _learnt(settings: Settings) -> str:
+    from monitor.runtime.engines import bank_of
+    from monitor.runtime.learnt import config_hash, load
+
+    keys, file = keys_of(settings.keys), settings.runtime.learnt
+    assert file is not None
+    models = sorted({model for model, _ in load(file, keys, bank_of(settings, keys)).views})
+    return f"{len(models)} models, findings will say configuration {config_hash(settings)}"
 
 
 def _source(settings: Settings, connect: bool) -> str:

@@ -18,6 +18,7 @@ from monitor.runtime.engines import engine_maker
 from monitor.runtime.folder import SnapshotFolder
 from monitor.runtime.health import HealthServer, Pulse
 from monitor.runtime.keys import key_name, keys_of
+from monitor.runtime.learnt import config_hash
 from monitor.runtime.lock import only_process
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
@@ -44,7 +45,7 @@ def run(settings: Settings) -> bool:
     decoder, make = Decoder(keys, Limits.of(settings.records)), engine_maker(settings, keys)
     snapshots = SnapshotFolder(snapshots_path(settings))
     partitions = Partitions(
-        make, snapshots, clocks.steady, metrics, config_hash=settings.config_hash(), key_epoch=key_name(keys)
+        make, snapshots, clocks.steady, metrics, config_hash=config_hash(settings), key_epoch=key_name(keys)
     )
     with ExitStack() as stack:
         stack.enter_context(only_process(settings.runtime.state))
@@ -55,7 +56,7 @@ def run(settings: Settings) -> bool:
         metrics.count_elsewhere("sink_alerts", "Alerts of each sink, by outcome.", lambda: _outcomes(delivery))
         health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
         stopping = stack.enter_context(_signals())
-        log.info("starting", extra={"health_port": health.port, "config_hash": settings.config_hash()})
+        log.info("starting", extra={"health_port": health.port, "config_hash": config_hash(settings)})
         warm_up(decoder, make)
         settle()
         delivery.start()

@@ -12,25 +12,33 @@ from monitor.config.engine import EngineSettings
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.engine.bank import Bank
+from monitor.engine.learnt import Learnt
 from monitor.engine.partition import Origin, PartitionEngine
 from monitor.record.keys import Keys
 from monitor.record.raw import Partition
+from monitor.runtime.learnt import config_hash, load
 from monitor.runtime.partitions import EngineMaker
 from monitor.runtime.snapshots import Arrays
 
 
 def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
-    """What makes the engine of a partition. Trouble where detectors cannot be loaded."""
-    detectors = [make() for make in detector_classes().values() if make is not Novelty]
-    bank = Bank([*detectors, Novelty(settings.engine.vote_weight)], sensitive_columns(settings.engine, keys))
-    origin = Origin(settings.config_hash(), keys.epoch)
+    """What makes the engine of a partition. Trouble where detectors, or what was learnt, cannot be loaded."""
+    bank, file = bank_of(settings, keys), settings.runtime.learnt
+    origin = Origin(config_hash(settings), keys.epoch)
+    learnt = Learnt() if file is None else load(file, keys, bank)
 
     def make(partition: Partition, arrays: Arrays | None) -> PartitionEngine:
         if arrays is None:
-            return PartitionEngine(partition, settings.engine, bank, origin)
-        return PartitionEngine.restore(partition, settings.engine, bank, arrays, origin)
+            return PartitionEngine(partition, settings.engine, bank, origin, learnt)
+        return PartitionEngine.restore(partition, settings.engine, bank, arrays, origin, learnt)
 
     return make
+
+
+def bank_of(settings: Settings, keys: Keys) -> Bank:
+    """All registered detectors, with the operator's settings."""
+    detectors = [make() for make in detector_classes().values() if make is not Novelty]
+    return Bank([*detectors, Novelty(settings.engine.vote_weight)], sensitive_columns(settings.engine, keys))
 
 
 def detector_classes() -> Mapping[str, type[Detector]]:

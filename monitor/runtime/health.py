@@ -1,14 +1,16 @@
-"""The pages /metrics, /healthz and /readyz, on loopback unless told otherwise."""
+"""The pages /metrics, /status, /healthz and /readyz, on loopback unless told otherwise."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
+
+import orjson
 
 from monitor.config.runtime import HealthSettings
 from monitor.config.trouble import Trouble
@@ -17,6 +19,7 @@ from monitor.runtime.metrics import Metrics
 log = logging.getLogger(__name__)
 
 _TEXT: Final = "text/plain; charset=utf-8"
+_JSON: Final = "application/json"
 _PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -28,6 +31,7 @@ class Pulse:
         self._stall_seconds = stall_seconds
         self._last = clock()
         self.ready = False
+        self.standings: Mapping[str, Any] = {}  # how far learning has come, by partition
 
     def beat(self) -> None:
         """A poll has returned, or a batch is done."""
@@ -90,6 +94,8 @@ def _handler(pulse: Pulse, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
             match self.path.partition("?")[0]:
                 case "/metrics":
                     self._answer(200, _PROMETHEUS, metrics.page())
+                case "/status":
+                    self._answer(200, _JSON, orjson.dumps(dict(pulse.standings)))
                 case "/healthz" if pulse.alive:
                     self._answer(200, _TEXT, b"alive\n")
                 case "/healthz":
@@ -99,7 +105,7 @@ def _handler(pulse: Pulse, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
                 case "/readyz":
                     self._answer(503, _TEXT, b"partitions are not assigned and restored yet\n")
                 case _:
-                    self._answer(404, _TEXT, b"there is /metrics, /healthz and /readyz\n")
+                    self._answer(404, _TEXT, b"there is /metrics, /status, /healthz and /readyz\n")
 
         def _answer(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)

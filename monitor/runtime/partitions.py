@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
@@ -51,6 +51,7 @@ class Partitions:
         self._config_hash = config_hash
         self._key_epoch = key_epoch
         self._held: dict[Partition, _Held] = {}
+        self.standings: dict[str, list[dict[str, Any]]] = {}  # of each partition, when it was last saved
 
     def __contains__(self, partition: Partition) -> bool:
         return partition in self._held
@@ -66,6 +67,7 @@ class Partitions:
 
     def drop(self, partition: Partition) -> None:
         """Forgets a partition that is somebody else's now, with all that was not saved of it."""
+        self.standings.pop(str(partition), None)
         if self._held.pop(partition, None) is not None:
             log.info("partition dropped", extra={"partition": str(partition)})
 
@@ -93,7 +95,9 @@ class Partitions:
         if held.next_offset is None:
             return None
         held.saved_at = self._clock()  # also after a failure: a full disk is not asked at every step
-        snapshot = Snapshot(partition, held.next_offset, self._config_hash, self._key_epoch, held.engine.dump())
+        arrays, standings = held.engine.dump(), [one.tree() for one in held.engine.standings()]
+        snapshot = Snapshot(partition, held.next_offset, self._config_hash, self._key_epoch, arrays, standings)
+        self.standings[str(partition)] = standings
         try:
             self._store.save(snapshot)
         except OSError as problem:

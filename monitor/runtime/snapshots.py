@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -18,13 +18,15 @@ class Snapshot:
     """Everything known from the records of `partition` before `next_offset`.
 
     `config_hash` says under which settings it came about, `key_epoch` under which key: state of another key is of no
-    use, because no pseudonym and no sketch in it would meet again."""
+    use, because no pseudonym and no sketch in it would meet again. `standings` says how far learning has come, as JSON
+    has it."""
 
     partition: Partition
     next_offset: int
     config_hash: str
     key_epoch: str
     arrays: Arrays
+    standings: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

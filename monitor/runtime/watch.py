@@ -53,6 +53,7 @@ class Watch:
         """A poll has returned."""
         self._pulse.beat()
         mine = source.assigned()
+        self._pulse.standings = dict(partitions.standings)
         self._pulse.ready = bool(mine) and all(partition in partitions for partition in mine)
         now = self._clocks.steady()
         if now - self._gauges_at >= _GAUGES_EVERY:

@@ -1,7 +1,7 @@
 """A new model: who is found, and who accused in vain, after so many queries of honest clients and none before.
 
-Each attacker, and some honest clients of every kind, come alone to a model that has seen the first 0, 64, 256 ... queries
-of a scene's other honest clients. Named tests alone: novelty is silent until 100 clients are known.
+Each attacker, and some honest clients of every kind, come alone to a model that has seen the first 0, 64, 256 ...
+queries of a scene's other honest clients. Named tests alone: novelty is silent until 100 clients are known.
 """
 
 from __future__ import annotations
@@ -154,7 +154,9 @@ def render(title: str, heard: Sequence[Heard]) -> str:
     for sort in ("asked", "limit", "unbuilt", "known", "unseen"):
         own = [one for one in heard if one.sort == sort]
         if own:
-            lines += [_line(sort, kind, [o for o in own if o.kind == kind]) for kind in dict.fromkeys(o.kind for o in own)]
+            lines += [
+                _line(sort, kind, [o for o in own if o.kind == kind]) for kind in dict.fromkeys(o.kind for o in own)
+            ]
             lines += [_total(sort, own, levels)]
     return "\n".join(lines) + "\n"
 

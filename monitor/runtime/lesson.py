@@ -1,0 +1,43 @@
+"""Recorded traffic through one engine, for what it teaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from monitor.config.settings import Settings
+from monitor.engine.partition import PartitionEngine
+from monitor.record.decode import Decoder
+from monitor.record.keys import Keys
+from monitor.record.limits import Limits
+from monitor.record.raw import Partition
+from monitor.runtime.engines import bank_of
+from monitor.runtime.replay import Tally, batches
+from monitor.sources.protocol import Progress
+
+PLACE: Final = Partition("learn", 0)
+
+
+def hear(
+    paths: Sequence[Path],
+    settings: Settings,
+    keys: Keys,
+    tally: Tally,
+    progress: Callable[[Progress], None] = lambda _: None,
+) -> PartitionEngine:
+    """An engine that has heard all records of these logs, one after the other, and began from nothing.
+
+    Findings are counted and forgotten: whoever is named, or nearly, teaches nothing. Trouble where a log cannot be
+    read.
+    """
+    decoder = Decoder(keys, Limits.of(settings.records))
+    engine = PartitionEngine(PLACE, settings.engine, bank_of(settings, keys))
+    for batch in batches(paths, tally, progress):
+        decoded = decoder.decode(batch)
+        tally.records += len(batch)
+        tally.queries += len(decoded.queries)
+        tally.rejected.update({record.offset: record.reason for record in decoded.rejected}.values())
+        tally.findings += sum(finding.revision == 1 for finding in engine.feed(decoded.queries))
+    tally.learning = set(engine.stats().learning)
+    return engine
