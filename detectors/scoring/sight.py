@@ -31,6 +31,25 @@ _OF_KINDS: Final = {
     TEXT: OF_MANIFOLD | _OF_MOTION | frozenset(sweeps.NAMES),
 }
 
+#: What is lost where a record does not tell a part: the answer's label, its probabilities, the status, the model's
+#: version, the address.
+OF_PARTS: Final = {
+    "label": OF_LABELS | OF_SCORES,
+    "confidence": OF_SCORES,
+    "status": frozenset({"refused", "failed", *refusals.NAMES}),
+    "version": frozenset({"repeat_other_version"}),
+    "address": frozenset({refusals.KEYS}),
+}
+#: What is lost where inputs are ciphertext: fresh random bytes for each query, near nothing, and never the same again.
+VEILED: Final = (
+    OF_MANIFOLD
+    | OF_DISTANCES
+    | OF_COLUMNS
+    | frozenset(sweeps.NAMES)
+    | _OF_CHAINS
+    | {"repeat", "constant_lag_repeat", "repeat_other_version"}
+)
+
 
 def absent(kind: int) -> frozenset[str]:
     """Features that this kind of input never has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 _MARKS: Final = {"good": "ok", "doubtful": "hm", "bad": "!!"}
 _SAMPLE: Final = 20_000  # records of a sample that are looked at
-_ENOUGH: Final = 0.5  # of the records have to tell a part, or it is called missing
 
 
 @click.command()
@@ -37,8 +37,6 @@ def command(context: click.Context, config: Path | None, offline: bool, sample: 
 
     Example: probewatch check --config probewatch.toml --sample monday.ndjson
     """
-    from dataclasses import asdict
-
     from monitor.runtime.checks import check
 
     settings = loaded(config).settings
@@ -64,32 +62,39 @@ def _write(one: Checked) -> None:
 
 def _write_kinds() -> None:
     """Which kinds of input each detector can see."""
+    from detectors.scoring.sight import counts_callers
     from detectors.sketch.queries import KINDS
     from monitor.runtime.engines import detector_classes
 
     click.echo(f"\n{'detector':14}" + "".join(f"{name:8}" for name in KINDS.values()))
     for detector in detector_classes().values():
-        cells = "".join(f"{'sees' if kind in detector.kinds else 'blind':8}" for kind in KINDS)
+        every = counts_callers(detector)
+        cells = "".join(f"{'sees' if every or kind in detector.kinds else 'blind':8}" for kind in KINDS)
         click.echo(f"{detector.name:14}{cells}")
 
 
 def _write_sight(settings: Settings, sample: Path, *, json: bool) -> None:
-    """What the records of a sample carry, by model."""
+    """What the records of a sample carry, by model, and which tests are blind on them."""
     from monitor.runtime.engines import detector_classes
-    from monitor.runtime.sight import PARTS, blind, kind_name, look
+    from monitor.runtime.sight import PARTS, blindness, kind_name, look
 
-    detectors = detector_classes().values()
+    detectors = list(detector_classes().values())
     for sight in look(_sampled(settings, sample)):
-        missing = [part for part in PARTS if sight.share(part) < _ENOUGH]
+        told = blindness(detectors, sight)
         if json:
             shares = {part: round(sight.share(part), 4) for part in PARTS}
             row = {"model": sight.model, "kind": kind_name(sight.kind), "queries": sight.queries, "told": shares}
-            write_json(row | {"blind": blind(detectors, sight.kind)})
+            write_json(row | {"ciphertext": sight.veiled} | asdict(told))
             continue
         model = "".join(char if char.isprintable() else "?" for char in sight.model)
         click.echo(f"\nmodel {model}, {kind_name(sight.kind)} inputs, {sight.queries:,} queries")
-        click.echo(f"    blind: {', '.join(blind(detectors, sight.kind)) or 'none'}")
-        for part in missing:
+        if sight.veiled:
+            click.echo("    inputs look like ciphertext: none comes again, and each is random to the last byte")
+        click.echo(f"    blind: {', '.join(told.blind) or 'none'}")
+        for name, tests in told.partly.items():
+            click.echo(f"    partly blind: {name} ({', '.join(tests)})")
+        click.echo(f"    sees: {', '.join(told.sees) or 'none'}")
+        for part in sight.missing:
             click.echo(f"    {part} in {sight.share(part):.0%} of them: {PARTS[part]} cannot be seen")
 
 
