@@ -60,7 +60,8 @@ class Evasion(NamedTests):
             gate("near_step_spread", honest=0.55, attack=0.95),  # bisection: steps shrink by orders of magnitude
             gate("near_step", honest=0.105, attack=0.065),
             gate("near", honest=0.40, attack=0.60),
-            gate("collinear", honest=0.40, attack=0.32),  # a counterfactual page halves lines and does nothing else
+            gate("collinear", honest=0.40, attack=0.32),  # a counterfactual page halves lines and does nothing else,
+            gate("cluster_size", honest=10, attack=16),  # and has its answer after a handful of steps
             gate("label_entropy", honest=1.7, attack=1.4),
         ),
         "fall": all_of(
@@ -123,6 +124,7 @@ class Evasion(NamedTests):
             gate("error_p50", honest=0.6, attack=1.0),
             gate("repeat", honest=0.5, attack=0.3),
             gate("fill", honest=25, attack=35),
+            gate("star", honest=0.95, attack=0.80),  # of what is linked at all: an explainer returns to its picture
             NOT_STRAIGHT,
         ),
         "coordinates": all_of(

@@ -60,6 +60,16 @@ class Inversion(NamedTests):
             any_of(gate("rise", honest=0.25, attack=0.50), gate("record_highs", honest=1.0, attack=2.5)),
             gate("flip_low_margin", honest=0.30, attack=0.18),
         ),
+        "ascent": all_of(  # large steps: no links, yet all near one start that no camera took, and ever surer
+            gate("far", honest=0.74, attack=0.64),
+            gate("far", honest=0.12, attack=0.20),
+            gate("far_spread", honest=0.16, attack=0.12),
+            gate("error_p10", honest=0.5, attack=1.0),
+            gate("confidence_trend", honest=0.20, attack=0.40),
+            gate("repeat", honest=0.5, attack=0.3),
+            gate("fill", honest=25, attack=35),
+            NOT_STRAIGHT,
+        ),
         "generator": all_of(
             gate("error_p50", honest=-1.6, attack=-2.4),
             gate("error_p90", honest=-0.3, attack=-1.2),

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, gate, where_known
+from detectors.scoring.gates import all_of, any_of, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, ROWS
 
@@ -48,7 +48,7 @@ class Membership(NamedTests):
         "clusters": all_of(
             PERIOD,
             gate("changed", honest=0.15, attack=0.28),
-            gate("star", honest=0.10, attack=0.18),
+            any_of(gate("star", honest=0.20, attack=0.32), gate("error_p50", honest=0.6, attack=1.0)),
             gate("run_length", honest=0.42, attack=0.32),  # filters of growing strength lie beside each other
             gate("clusters", honest=0.22, attack=0.32),
             gate("near", honest=0.12, attack=0.22),
@@ -67,6 +67,7 @@ class Membership(NamedTests):
             gate("largest_cluster", honest=0.65, attack=0.50),
             gate("step_autocorrelation", honest=0.55, attack=0.70),
             gate("collinear", honest=0.40, attack=0.32),
+            gate("cluster_size", honest=10, attack=16),
             gate("near", honest=0.6, attack=0.75),
         ),
         "jitter": all_of(

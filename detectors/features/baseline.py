@@ -16,16 +16,18 @@ class Baseline(NamedTuple):
     """Arrays and numbers that kernels take as one argument. NaN or empty: not known yet.
 
     `near` is the model's usual distance to the nearest earlier query, `apart` the distance of two random inputs,
-    `link` the distance under which a query is linked. Manifold of dense inputs: `mean` (width,), `components`
-    (rank, width), `level` and `slope` of the log-error on the log-norm, `offsets` per label index, `unit` the spread.
-    Rows: `pairs` (p, 8, 8) log-ratios of coarse codes, `singles` (columns, 8) log-rarities, and centre and spread of
-    the two sums over ordinary rows; `domain` (columns,) values per column. `size` and `output` are the logarithms of
-    input and output sizes that 99 % of the blocks of trusted clients stay below.
+    `link` the distance under which a query is linked, `links` the same by label index where labels differ. Manifold of
+    dense inputs: `mean` (width,), `components` (rank, width), `level` and `slope` of the log-error on the log-norm,
+    `offsets` per label index, `unit` the spread. Rows: `pairs` (p, 8, 8) log-ratios of coarse codes, `singles`
+    (columns, 8) log-rarities, and centre and spread of the two sums over ordinary rows; `domain` (columns,) values per
+    column. `size` and `output` are the logarithms of input and output sizes that 99 % of the blocks of trusted clients
+    stay below.
     """
 
     near: float
     apart: float
     link: float
+    links: Floats
     mean: Floats
     components: Floats
     level: float
@@ -48,6 +50,7 @@ def unknown(columns: int = 0) -> Baseline:
         near=nan,
         apart=nan,
         link=nan,
+        links=none,
         mean=none,
         components=np.zeros((0, 0)),
         level=nan,

@@ -7,7 +7,7 @@ share of equal MinHash bytes (Broder 1997). They fail where sketches come from d
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
@@ -90,6 +90,25 @@ def other_unit(a: Bytes, b: Bytes, width: int, shift: int) -> int:
             d = (d << shift) - np.int64(np.int8(b[j]))
         total += d * d
     return int(total)
+
+
+@njit(cache=True)
+def nearest_stranger(sketches: Bytes, clients: NDArray[np.uint64], width: int, most: int, out: Any) -> None:
+    """Fill `out` (n,) with each dense sketch's distance to the nearest of the `most` before it (in a ring) that came
+    from other clients; NaN where there are fewer. Equal sketches do not count: a picture that many send is one."""
+    n = len(sketches)
+    for i in range(n):
+        best, met = np.inf, 0
+        for back in range(1, n):
+            j = (i - back) % n
+            if clients[j] == clients[i]:
+                continue
+            d = dense_distance(sketches[i], sketches[j], width)
+            if d > 0:
+                best, met = min(best, d), met + 1
+            if met == most:
+                break
+        out[i] = best if met == most else np.nan
 
 
 @njit(cache=True)

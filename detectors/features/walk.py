@@ -129,7 +129,8 @@ def repeated(trail: NDArray[np.uint32], count: int, mark: np.uint32) -> int:
 def linked(kind: int, entry: Any, changed: int, baseline: Baseline) -> bool:
     """Whether the nearest earlier query is near enough to make a chain."""
     if kind == DENSE:
-        return bool(entry.distance < baseline.link)
+        link = baseline.links[entry.label] if entry.label < len(baseline.links) else baseline.link
+        return bool(entry.distance < link)
     if kind == ROWS:
         return bool(entry.distance < ROW_LINK or entry.distance <= JITTER * changed)
     return bool(entry.distance <= TEXT_LINK)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors.contract import Floats
 from detectors.features.baseline import PAIRED, Baseline, unknown
 from detectors.features.manifold import residual
-from detectors.features.neighbours import dense_distance, unpack_dense
+from detectors.features.neighbours import dense_distance, nearest_stranger, unpack_dense
 from detectors.scoring.teaching import fold_of
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS
 
@@ -25,6 +25,9 @@ RANK: Final = 0.62  # principal components, as a share of the sketch's width
 LINK: Final = 0.6  # of the usual nearest distance
 NEAR: Final = 0.62  # usual nearest distance over that of random inputs, until it has been seen
 APART: Final = 0.7  # distance of random inputs over their norm, until it has been seen (decision 0014)
+CROWD: Final = 64  # inputs of other clients among which an input's nearest is looked for
+BY_CHANCE: Final = 0.05  # share of ordinary inputs that may be linked by chance
+DRAWN: Final = 20.0  # samples of a label that weigh as much as those of all labels
 STRANGERS: Final = 12  # pairs of inputs of different clients from which that distance is known
 ENOUGH_ROWS: Final = 256  # rows before the dependence of columns is known
 MOST_TOLD: Final = 2.0  # nats that one pair of columns may say: a single odd cell is no independence
@@ -86,7 +89,32 @@ def scales(width: int, lesson: Lesson, near: Floats, baseline: Baseline) -> Base
         apart = APART * float(np.median(norms))
     known = near[np.isfinite(near)]
     usual = float(np.median(known)) if len(known) >= ENOUGH // 4 and len(sketches) >= ENOUGH else NEAR * apart
-    return baseline._replace(near=usual, apart=apart, link=LINK * usual) if apart > 0 and usual > 0 else baseline
+    if apart <= 0 or usual <= 0:
+        return baseline
+    link = LINK * usual
+    return baseline._replace(near=usual, apart=apart, link=link, links=links(width, lesson, link))
+
+
+def links(width: int, lesson: Lesson, link: float) -> Floats:
+    """The distance under which a query of each label is linked: what 5 % of inputs come below by chance, by label.
+
+    Chance is the nearest of 64 inputs of other clients, so that nobody's own chain is the measure. Labels whose inputs
+    lie densely (skies) have short links, or ordinary users of theirs would be chained; few samples are drawn towards
+    `link`, which nothing exceeds. Empty while too few clients have met. Source: the trade between detection and false
+    alarms is set by the local density of natural inputs (Hooda et al., ICML workshop 2023).
+    """
+    found = np.full(len(lesson.sketches), np.nan)
+    nearest_stranger(lesson.sketches, lesson.clients, width, CROWD, found)
+    known = np.isfinite(found)
+    if known.sum() < CROWD:
+        return np.zeros(0)
+    usual = min(float(np.quantile(found[known], BY_CHANCE)), link)
+    limits = np.full(int(lesson.labels.max()) + 1, usual)
+    for label in np.unique(lesson.labels[known]):
+        own = found[known & (lesson.labels == label)]
+        drawn = len(own) / (len(own) + DRAWN)
+        limits[label] = np.exp(drawn * np.log(np.quantile(own, BY_CHANCE)) + (1 - drawn) * np.log(usual))
+    return np.asarray(np.minimum(limits, link))
 
 
 def met(clients: NDArray[np.uint64]) -> NDArray[np.int64]:
