@@ -31,7 +31,10 @@ from traffic.service import OutOfBudget, Service
 from traffic.table_worlds import hi
 from traffic.world import World
 
-TINY = Size(learning=16, attack=0, unseen_each=0, attackers_each=0, variants_each=0, campaigns=(), abuse_each=1, rare=1)
+TINY = Size(
+    learning=16, attack=0, newcomers=3, unseen_each=0, attackers_each=0, variants_each=0, campaigns=(), abuse_each=1,
+    rare=1,
+)  # fmt: skip
 ATTACKS = {role.kind: role for roles in (image_roles(), table_roles()) for role in roles[2]}
 
 

@@ -120,6 +120,22 @@ class World:
         inputs, classes = self.cache["natural"]
         return inputs, classes
 
+    def samples(self) -> list[Inputs]:
+        """The samples of three SDKs, 3 to 10 inputs each, the same for everybody."""
+        if "samples" not in self.cache:
+            rng = np.random.default_rng(9)
+            self.cache["samples"] = [self.draw(rng, count) for count in (4, 7, 10)]
+        kits: list[Inputs] = self.cache["samples"]
+        return kits
+
+    def famous(self, rng: np.random.Generator) -> Inputs:
+        """One input of sixty that everybody sends (1, d), the first far more often than the last."""
+        if "famous" not in self.cache:
+            self.cache["famous"] = self.clean(self.draw(np.random.default_rng(10), 60))
+        odds = 1 / np.arange(1, 61)
+        famous: Inputs = self.cache["famous"]
+        return famous[rng.choice(60, 1, p=odds / odds.sum())]
+
     def draw_known(self, rng: np.random.Generator) -> tuple[Inputs, int]:
         """One fresh natural input with its true class."""
         place = int(rng.integers(len(self.pool)))
