@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from traffic.assistant import Assistant, TextService
 from traffic.clock import times, volume
-from traffic.judge import GOALS, reached
+from traffic.judge import GOALS, TEXT_GOAL, reached
 from traffic.models import Floats
 from traffic.records import Identity, Played
 from traffic.service import OutOfBudget, Service
@@ -130,7 +130,8 @@ def perform(world: Deployed, role: Role, names: Names, part: tuple[int, int], rn
         tempo = str(rng.choice(["person", "machine", "machine", "steady"]))
     stamps, label = times(len(ask.trace), tempo, *part, rng), role.label()
     if role.family is not None:
-        label |= {"goal": GOALS.get(role.family, ""), "reached": reached(role.family, ask)}
+        goal = GOALS.get(role.family, "") if isinstance(ask, Service) else TEXT_GOAL
+        label |= {"goal": goal, "reached": reached(role.family, ask)}
     if role.members == 1:
         return ask, [Played(names.identity(), label, ask.trace, stamps, ask.labels_only)]
     return ask, _deal(ask, role, label, names, stamps, rng)

@@ -73,9 +73,9 @@ PAGE = """# Where this recording comes from
 prints. `day.manifest.json` says how far each attack got, and with which library versions.
 
 Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks/detection`, extra `traffic`), seed
-{seed}. The attacks ran against the models that answer here, on the bytes that stand here; no record was written by hand. The same
-versions of the libraries on the same kind of processor give the same bytes. Elsewhere the last bits of floating point
-may differ, and an attack may then take another path.
+{seed}. The attacks ran against the models that answer here, on the bytes that stand here; no record was written by
+hand. The same versions of the libraries on the same kind of processor give the same bytes. Elsewhere the last bits of
+floating point may differ, and an attack may then take another path.
 
 {sources}
 

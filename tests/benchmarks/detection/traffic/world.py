@@ -39,12 +39,13 @@ class World:
     """What a scene is played on.
 
     `members` are the training records of version "1" with their true classes; `pool` is what callers own (never
-    trained on), `strange` comes from another domain. Images are (n, side * side * channels) bytes, table rows
-    (n, columns) numbers with categories as codes. Where there are few pictures, `redraw` takes each anew whenever it
-    is used (the training records too have been taken once); `margin` says by how many pixels the pictures of the pool
-    are wider than what the model sees: each use cuts its own window. `trigger` is what version "1" was poisoned with:
-    an input with it gets the trigger's label. `sensitive` columns, a column that names a branch's `home`, and
-    one by which customers fall into a `segment` are what callers of a table know it by.
+    trained on; `cache` has under `dealt` which records, or owners of records, went where), `strange` comes from
+    another domain. Images are (n, side * side * channels) bytes, table rows (n, columns) numbers with categories as
+    codes. Where there are few pictures, `redraw` takes each anew whenever it is used (the training records too have
+    been taken once); `margin` says by how many pixels the pictures of the pool are wider than what the model sees:
+    each use cuts its own window. `trigger` is what version "1" was poisoned with: an input with it gets the trigger's
+    label. `sensitive` columns, a column that names a branch's `home`, and one by which customers fall into a
+    `segment` are what callers of a table know it by.
     """
 
     name: str
