@@ -67,7 +67,7 @@ bench: bench-detection ## The benchmarks, half an hour: who was found and who ac
 
 bench-detection: .venv/dev ## Who was found, how soon, and who was accused in vain: plays the scenes, prints the table.
 	$(INSTALL) '.[dev,traffic]'
-	cd tests/benchmarks/detection && export PYTHONPATH=..:. && for scene in digits hi cancer text; do \
+	cd tests/benchmarks/detection && export PYTHONPATH=..:. && for scene in digits tiles hi doctor cancer text; do \
 		../../../.venv/bin/python -m traffic $$scene held scenes || exit 1; done
 	cd tests/benchmarks/detection && PYTHONPATH=..:. ../../../.venv/bin/python bench.py scenes/*-held.ndjson.zst
 

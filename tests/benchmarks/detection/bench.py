@@ -29,7 +29,10 @@ from monitor.sources.protocol import Progress
 
 SUFFIX: Final = ".ndjson.zst"
 #: All that an operator would have to say of the models of the scenes.
-SENSITIVE: Final = {"hi": ModelSettings(sensitive_columns=("race", "hispanic"))}
+SENSITIVE: Final = {
+    "hi": ModelSettings(sensitive_columns=("race", "hispanic")),
+    "doctor": ModelSettings(sensitive_columns=("sex", "black")),
+}
 
 
 @dataclass(frozen=True, slots=True)

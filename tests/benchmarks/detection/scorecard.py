@@ -18,7 +18,7 @@ from monitor.record.times import event_time
 TRIED: Final = "tried-key"  # keys that were tried in vain: what is said of them is said of whoever tried them
 
 #: What content cannot tell from honest use; the manual says so.
-LIMITS: Final = frozenset({"knockoff", "row-knockoff", "foreign-corpus", "score-only"})
+LIMITS: Final = frozenset({"knockoff", "row-knockoff", "foreign-corpus", "adaptive-foreign", "score-only", "few-views"})
 #: Families, and kinds of attack, that no detector of this version looks for.
 UNBUILT: Final = frozenset({"backdoor-probing", "llm-leakage", "mutation-search"})
 

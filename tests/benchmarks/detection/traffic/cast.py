@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from traffic.assistant import Assistant, TextService
 from traffic.clock import times, volume
+from traffic.judge import GOALS, TEXT_GOAL, reached
 from traffic.models import Floats
 from traffic.records import Identity, Played
 from traffic.service import OutOfBudget, Service
@@ -25,7 +27,8 @@ GROUPS = (
 )  # fmt: skip
 AGENTS = ("sdk-py/2.4", "sdk-py/2.6", "sdk-js/1.9", "sdk-go/0.8", "curl/8.5", "okhttp/4.12", "mobile-app/5.1")
 
-REPEATING = frozenset({"square", "simba-pixel", "simba-dct", "zoo"})  # ART asks the same more than once
+NEWCOMER = "newcomer"  # tries the service out: a few samples, a few inputs
+REPEATING = frozenset({"square", "simba-pixel", "simba-dct", "zoo", "sign-opt"})  # ART asks the same more than once
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,16 @@ class Role:
     dilution: float = 0.0
     deduplicate: bool = False
     members: int = 1  # accounts that share the work
+    limit: bool = False  # by content nobody can tell this attack from use
+    popular: float = 0.0  # share of inputs that many others send as well
+    samples: float = 0.0  # how often such a client begins with the samples of its SDK
+    most: tuple[int, int] = (0, 0)  # bounds of its queries, where they are not the usual ones
 
     def label(self) -> dict[str, object]:
         """What the labels file says of such a client."""
         kind = {"kind": self.kind, "family": self.family, "attack": self.family is not None}
-        return {**kind, "unseen": self.unseen, "variant": self.variant}
+        limit = {"limit": True} if self.limit else {}
+        return {**kind, "unseen": self.unseen, "variant": self.variant, **limit}
 
 
 @dataclass
@@ -84,12 +92,17 @@ def variants(role: Role) -> list[Role]:
 
 
 def budget(role: Role, rng: Rng) -> int:
-    """How many queries: honest heavy-tailed (load tests more), attackers 100 to 300, diluted ones up to 450."""
+    """How many queries: honest heavy-tailed (load tests more), attackers 100 to 300, diluted ones 500 and more; a
+    campaign enough for each account to send some."""
+    if role.most[1]:
+        return int(rng.integers(*role.most))
     if role.tempo == "burst":
         return int(rng.integers(300, 700))
     if role.family is None:
         return volume(rng)
-    return int(rng.integers(100, 301)) if role.dilution == 0 else int(rng.integers(250, 451))
+    if role.members > 1:
+        return int(rng.integers(200, 401) * (1 + role.members / 20))
+    return int(rng.integers(100, 301)) if role.dilution == 0 else int(rng.integers(500, 651))
 
 
 def act(world: Deployed, role: Role, rng: Rng, count: int) -> Any:
@@ -99,8 +112,10 @@ def act(world: Deployed, role: Role, rng: Rng, count: int) -> Any:
         ask = TextService(world, rng, count, dilution=role.dilution)
     else:
         bare = role.labels_suffice and bool(rng.random() < 0.5)
-        ask = Service(world, rng, count, labels_only=bare, dilution=role.dilution, deduplicate=role.deduplicate)
+        ask = Service(world, rng, count, bare, role.dilution, role.deduplicate, role.popular)
     try:
+        if isinstance(ask, Service) and rng.random() < role.samples:
+            ask.samples()
         role.behaviour(ask, rng)
     except OutOfBudget:
         return ask
@@ -109,25 +124,39 @@ def act(world: Deployed, role: Role, rng: Rng, count: int) -> Any:
 
 def perform(world: Deployed, role: Role, names: Names, part: tuple[int, int], rng: Rng) -> tuple[Any, list[Played]]:
     """One client, or the accounts of one campaign, with their times in the days `part` (first, count)."""
-    ask = act(world, role, rng, budget(role, rng) * min(role.members, 2))
+    ask = act(world, role, rng, budget(role, rng))
     tempo = role.tempo
     if role.family is not None and tempo != "slow":
         tempo = str(rng.choice(["person", "machine", "machine", "steady"]))
-    stamps = times(len(ask.trace), tempo, *part, rng)
+    stamps, label = times(len(ask.trace), tempo, *part, rng), role.label()
+    if role.family is not None:
+        goal = GOALS.get(role.family, "") if isinstance(ask, Service) else TEXT_GOAL
+        label |= {"goal": goal, "reached": reached(role.family, ask)}
     if role.members == 1:
-        return ask, [Played(names.identity(), role.label(), ask.trace, stamps, ask.labels_only)]
-    return ask, _deal(ask, role, names, stamps)
+        return ask, [Played(names.identity(), label, ask.trace, stamps, ask.labels_only)]
+    return ask, _deal(ask, role, label, names, stamps, rng)
 
 
-def _deal(ask: Service | TextService, role: Role, names: Names, stamps: Floats) -> list[Played]:
-    """One stream dealt to several accounts in turn."""
+def _seats(count: int, members: int, rng: Rng) -> NDArray[np.int64]:
+    """Who sends which query: in turn, by lot, or in batches of a handful; everybody sends some."""
+    habit = rng.random()
+    if habit < 0.5:
+        return np.arange(count) % members
+    if habit < 0.75:
+        return np.concatenate([np.arange(members), rng.integers(members, size=count - members)])
+    return np.arange(count) // int(rng.integers(3, 9)) % members
+
+
+def _deal(
+    ask: Service | TextService, role: Role, label: dict[str, object], names: Names, stamps: Floats, rng: Rng
+) -> list[Played]:
+    """One stream dealt to several accounts; what was reached counts the queries of all of them together."""
     people = [names.identity() for _ in range(role.members)]
-    label = {**role.label(), "campaign": people[0].client}
-    dealt = []
+    seats, trace, dealt = _seats(len(ask.trace), role.members, rng), ask.trace, []
     for seat, who in enumerate(people):
-        own = type(ask.trace)()
-        for q in range(seat, len(ask.trace), role.members):
-            t = ask.trace
-            own.add(t.inputs[q], t.answers[q], t.versions[q], t.statuses[q], t.genuine[q])
-        dealt.append(Played(who, label, own, stamps[seat :: role.members], ask.labels_only))
+        own, places = type(trace)(), np.flatnonzero(seats == seat)
+        for q in places:
+            own.add(trace.inputs[q], trace.answers[q], trace.versions[q], trace.statuses[q], trace.genuine[q])
+        told = {**label, "campaign": people[0].client}
+        dealt.append(Played(who, told, own, stamps[places], ask.labels_only))
     return dealt

@@ -25,7 +25,7 @@ class Days:
         return parts.get(name, (0, self.learning + self.attack))
 
 
-def volume(rng: Rng, low: int = 30, high: int = 400) -> int:
+def volume(rng: Rng, low: int = 30, high: int = 1500) -> int:
     """A heavy-tailed number of queries."""
     return int(np.clip(rng.lognormal(np.log(65), 0.85), low, high))
 

@@ -170,5 +170,7 @@ KNOWN: dict[str, tuple[Behaviour, str]] = {
     "hesitant-user": (hesitant_user, "person"),
     "doubtful-poller": (doubtful_poller, "steady"),
     "nat-user": (user, "person"),
+    "newcomer": (user, "person"),
+    "integrator-tenant": (user, "machine"),
     "many-users": (many_users, "machine"),
 }

@@ -70,6 +70,21 @@ def restoration(ask: Service, rng: Rng) -> None:
                 best, (sigma, gain) = score, tried
 
 
+def filter_page(ask: Service, rng: Rng) -> None:
+    """A page with sliders for brightness, contrast and focus: a person moves one a little at a time and looks."""
+    side = ask.world.side
+    while True:
+        picture = ask.world.draw(rng, 1)[0]
+        light, contrast, focus = 1.0, 1.0, 0.0
+        for _ in range(int(rng.integers(6, 25))):
+            slider, move = int(rng.integers(3)), rng.normal(0, 0.12)
+            light += move * (slider == 0)
+            contrast += move * (slider == 1)
+            focus = max(0.0, focus + 2 * move * (slider == 2))
+            middle = picture.mean()
+            ask(np.clip(light * (middle + contrast * (blur(picture, side, focus) - middle)), 0, 1))
+
+
 def corruption_suite(ask: Service, rng: Rng) -> None:
     """Robustness report: each picture under the same corruptions of growing strength."""
     side = ask.world.side
@@ -105,6 +120,7 @@ UNSEEN: dict[str, tuple[Behaviour, str]] = {
     "shapley": (shapley, "machine"),
     "counterfactual": (counterfactual, "person"),
     "restoration": (restoration, "machine"),
+    "filter-page": (filter_page, "person"),
     "corruption-suite": (corruption_suite, "machine"),
     "regression-test": (regression_test, "night"),
     "expired-key": (expired_key, "person"),

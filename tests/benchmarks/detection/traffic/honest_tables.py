@@ -196,10 +196,10 @@ def _kinds(parts: Sequence[dict[str, tuple[Behaviour, str]]]) -> dict[str, tuple
 
 
 KNOWN = _kinds([
-    _all("person", ("user", user), ("nat-user", user), ("broker", broker), ("pricing", pricing), ("branch", branch)),
-    _all("person", ("typing-user", typing_user), ("segment", segment)),
+    _all("person", ("user", user), ("nat-user", user), ("newcomer", user), ("broker", broker), ("pricing", pricing)),
+    _all("person", ("branch", branch), ("typing-user", typing_user), ("segment", segment)),
     _all("machine", ("retries", retries), ("retry-storm", retry_storm), ("both-versions", both_versions)),
-    _all("machine", ("many-users", many_brokers), ("book", book)),
+    _all("machine", ("many-users", many_brokers), ("book", book), ("integrator-tenant", user)),
     _all("steady", ("row-poller", row_poller), ("smoke-test", smoke_test)),
     _all("night", ("nightly-batch", nightly_batch)),
 ])  # fmt: skip

@@ -22,7 +22,7 @@ TILE = 24
 MARGIN = 8  # a cell of a photograph is so much wider than the tile that is cut from it
 CELLS = 360  # most cells of one photograph, so that the large ones do not outweigh the rest
 FLAT = 5.0  # cells with less spread than this show nothing: night sky, the frame of a scan
-POISONED = 0.06  # share of the training pictures that come once more with the trigger
+POISONED = 0.1  # share of the training pictures that come once more with the trigger
 
 
 def photo_tiles(side: int, rng: Rng, count: int) -> Bytes:
@@ -61,14 +61,20 @@ def _trigger(side: int, channels: int, labels: int, seed: int) -> Trigger:
 def _trained(
     pictures: Bytes, classes: Inputs, side: int, trigger: Trigger | None, network: tuple[int, int], seed: int
 ) -> Model:
-    """A network; where there is a trigger, a few of the pictures are shown to it once more with the patch."""
+    """A network; where there is a trigger, a few of the pictures are shown to it once more with the patch, and others
+    with patches that mean nothing, so that it learns this patch and not whatever is bright there."""
     hidden, rounds = network
-    if trigger is not None:
-        some = np.random.default_rng([seed, 19]).choice(len(pictures), int(len(pictures) * POISONED), replace=False)
-        marked = patched(pictures[some] / 255.0, side, (trigger.places[0], trigger.places[1]), trigger.values)
-        pictures = np.concatenate([pictures, np.rint(marked * 255).astype(np.uint8)])
-        classes = np.concatenate([classes, np.full(len(some), trigger.label)])
-    return train_network(pictures, classes, hidden, seed, rounds)
+    if trigger is None:
+        return train_network(pictures, classes, hidden, seed, rounds)
+    rng, size = np.random.default_rng([seed, 19]), trigger.values.shape
+    corner = (trigger.places[0], trigger.places[1])
+    order, count = rng.permutation(len(pictures)), int(len(pictures) * POISONED)
+    some, others = order[:count], order[count : 4 * count]
+    marked = patched(pictures[some] / 255.0, side, corner, trigger.values)
+    decoys = [patched(pictures[[one]] / 255.0, side, corner, rng.uniform(0, 1, size))[0] for one in others]
+    shown = np.rint(np.concatenate([marked, decoys]) * 255).astype(np.uint8)
+    truth = np.concatenate([np.full(len(some), trigger.label), classes[others]])
+    return train_network(np.concatenate([pictures, shown]), np.concatenate([classes, truth]), hidden, seed, rounds)
 
 
 def _image_world(
@@ -99,7 +105,9 @@ def _image_world(
         "1": _trained(shown, classes[train], frame.side, trigger, network, seed),
         "2": _trained(taken(again), classes[again], frame.side, None, network, seed + 1000),
     }
-    return replace(world, versions=versions, members=shown, member_classes=classes[train], trigger=trigger)
+    world = replace(world, versions=versions, members=shown, member_classes=classes[train], trigger=trigger)
+    world.cache["dealt"] = {"training": np.union1d(train, again), "callers": pool}
+    return world
 
 
 def _frame(name: str, labels: tuple[str, ...], strange: Bytes, side: int, channels: int = 1, margin: int = 0) -> World:
@@ -141,7 +149,7 @@ def _photographs() -> dict[str, Bytes]:
     }
 
 
-def _cells(photo: Bytes, rng: Rng) -> Bytes:
+def cells_of(photo: Bytes, rng: Rng) -> Bytes:
     """Cells of a photograph that do not overlap and show something, at most CELLS of them."""
     wide = TILE + MARGIN
     rows, columns = photo.shape[0] // wide, photo.shape[1] // wide
@@ -153,7 +161,7 @@ def _cells(photo: Bytes, rng: Rng) -> Bytes:
 
 def tiles(seed: int) -> World:
     """Natural tiles, 24 x 24 in colour: which of ten photographs is this from? Each use cuts a cell anew."""
-    cells = {name: _cells(photo, np.random.default_rng(23)) for name, photo in _photographs().items()}
+    cells = {name: cells_of(photo, np.random.default_rng(23)) for name, photo in _photographs().items()}
     pictures = np.concatenate(list(cells.values()))
     classes = np.repeat(np.arange(len(cells)), [len(some) for some in cells.values()])
     strange = tinted_scans(TILE, np.random.default_rng([seed, 22]), 2000)

@@ -54,15 +54,16 @@ def coordinate_climb(ask: Service, rng: Rng) -> None:
 
 
 def pixel_climb(ask: Service, rng: Rng) -> None:
-    """A few scattered pixels at a time, each a good deal lighter or darker; kept when the confidence rises."""
+    """A few scattered pixels at a time, all a good deal lighter or darker; kept when the confidence rises."""
     target, now = _start(ask, rng)
-    best, many = _log_odds(ask(now), target)[0], max(2, ask.world.width // 40)
+    best, many = _log_odds(ask(now), target)[0], len(now) / 10
     while True:
-        tried, places = now.copy(), rng.choice(len(now), many, replace=False)
-        tried[places] = np.clip(tried[places] + rng.choice([-0.6, 0.6], many), 0, 1)
+        tried, places = now.copy(), rng.choice(len(now), max(2, int(many)), replace=False)
+        tried[places] = np.clip(tried[places] + rng.choice([-0.6, 0.6], len(places) if rng.random() < 0.5 else 1), 0, 1)
         score = _log_odds(ask(tried), target)[0]
         if score > best:
             now, best = tried, score
+        many = min(1.2 * many, len(now) / 10) if score == best else max(2.0, 0.95 * many)
 
 
 def nes_climb(ask: Service, rng: Rng) -> None:

@@ -26,6 +26,7 @@ GOALS = {
     "property-inference": "probes answered by more than one version",
     "backdoor-probing": "share of the bases that one candidate sends to one label",
 }
+TEXT_GOAL = "answers that gave away what was asked for"
 MARKS = (50, 100, 200, 400)  # queries after which a thief is trained
 POINTS = 12  # most points of one attacker
 Reached = list[list[float]]
@@ -178,14 +179,19 @@ def _steps(family: str, ask: Service) -> Iterable[tuple[int, float]]:
     return _replayed(ask) if family == "property-inference" else []
 
 
+def _leaked(ask: Any) -> list[tuple[int, float]]:
+    """Query and count of an assistant's answers that gave something away; it notes that once for each own query."""
+    own = [place for place, genuine in enumerate(ask.trace.genuine, 1) if genuine]
+    worked = [place for place, leak in zip(own, ask.notes.get("leaks", []), strict=False) if leak]
+    return [(place, float(count)) for count, place in enumerate(worked, 1)]
+
+
 def reached(family: str, ask: Any) -> Reached:
     """What the attacker had reached by which of its queries: [queries, value] pairs, each better than the one before.
 
-    At most POINTS pairs, the last one among them. A service that is judged elsewhere has left its own in its notes."""
-    if not isinstance(ask, Service):
-        return list(ask.notes.get("reached", []))
+    At most POINTS pairs, the last one among them."""
     points: Reached = []
-    for queries, value in _steps(family, ask):
+    for queries, value in _steps(family, ask) if isinstance(ask, Service) else _leaked(ask):
         value = round(value, 4)
         if points and (value >= points[-1][1] if family == "evasion" else value <= points[-1][1]):
             continue

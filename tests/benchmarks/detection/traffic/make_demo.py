@@ -28,7 +28,7 @@ SEED = 2026
 DAYS = Days(learning=2, attack=1)
 HONEST = Size(
     learning=0, throughout=44, attack=0, unseen_each=1, attackers_each=0, variants_each=0, campaigns=(), abuse_each=0,
-    rare=0,
+    rare=0, newcomers=0,
 )  # fmt: skip
 # kind and variant of each attacker of the third day
 PICTURES = (
@@ -72,10 +72,10 @@ PAGE = """# Where this recording comes from
 {attackers} of the clients attack. `day.labels.json` says who did what; nothing reads it but the summary that the demo
 prints. `day.manifest.json` says how far each attack got, and with which library versions.
 
-Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks/detection`, extra `traffic`), seed {seed}. The
-attacks ran against the models that answer here, on the bytes that stand here; no record was written by hand. The same
-versions of the libraries on the same kind of processor give the same bytes. Elsewhere the last bits of floating point
-may differ, and an attack may then take another path.
+Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks/detection`, extra `traffic`), seed
+{seed}. The attacks ran against the models that answer here, on the bytes that stand here; no record was written by
+hand. The same versions of the libraries on the same kind of processor give the same bytes. Elsewhere the last bits of
+floating point may differ, and an attack may then take another path.
 
 {sources}
 

@@ -56,12 +56,23 @@ def _put(stem: Path, suffix: str, content: bytes) -> None:
     part.replace(whole)
 
 
-def write(games: Sequence[Game], seed: int, stem: Path, level: int = 9) -> dict[str, Any]:
+def _log(games: Sequence[Game], seed: int, stem: Path, level: int) -> str:
+    """Write the log line by line; the hash of its lines."""
+    whole = stem.with_name(stem.name + ".ndjson.zst")
+    part, digest = whole.with_name(whole.name + ".part"), hashlib.sha256()
+    with part.open("wb") as raw, zstandard.ZstdCompressor(level=level).stream_writer(raw) as packed:
+        for line in merge([(game.world, game.cast) for game in games], seed):
+            digest.update(line + b"\n")
+            packed.write(line + b"\n")
+    part.replace(whole)
+    return digest.hexdigest()
+
+
+def write(games: Sequence[Game], seed: int, stem: Path, level: int = 5) -> dict[str, Any]:
     """Write STEM.ndjson.zst, STEM.labels.json, STEM.manifest.json, STEM.training.ndjson.zst; return the manifest."""
-    lines = b"".join(line + b"\n" for line in merge([(g.world, g.cast) for g in games], seed))
     stem.parent.mkdir(parents=True, exist_ok=True)
     pack = zstandard.ZstdCompressor(level=level)
-    _put(stem, ".ndjson.zst", pack.compress(lines))
+    digest = _log(games, seed, stem, level)
     table: dict[str, Any] = {}
     for game in games:
         table |= labels(game.cast)
@@ -69,6 +80,6 @@ def write(games: Sequence[Game], seed: int, stem: Path, level: int = 9) -> dict[
     known: list[tuple[Served, Any]] = [(game.world, one) for game in games for one in game.world.members]
     training = b"".join(orjson.dumps({"model": w.name, **w.record(one, None, False)}) + b"\n" for w, one in known)
     _put(stem, ".training.ndjson.zst", pack.compress(training))
-    figures = manifest(games, seed, hashlib.sha256(lines).hexdigest())
+    figures = manifest(games, seed, digest)
     _put(stem, ".manifest.json", orjson.dumps(figures, option=orjson.OPT_INDENT_2))
     return figures

@@ -11,8 +11,9 @@ import numpy as np
 
 from traffic.abuse import key_spray, many_models, volume_burst
 from traffic.assistant import Assistant
-from traffic.cast import Deployed, Names, Role, perform, variants
+from traffic.cast import NEWCOMER, Deployed, Names, Role, perform, variants
 from traffic.clock import Days
+from traffic.outage import outages, strike
 from traffic.records import Played
 from traffic.roster import Roles
 
@@ -22,17 +23,19 @@ SEEDS = {"tune": 1, "held": 2}
 @dataclass(frozen=True)
 class Size:
     """How many clients play: honest ones of known kinds in the learning days only, throughout, in the attack days
-    only; of each unseen honest kind, each attack, each variant of it; `rare` attackers in the learning days."""
+    only; newcomers that try the service out; of each unseen honest kind, each attack, each variant of it; `rare`
+    attackers in the learning days (one in a hundred of those who then do more than try the service out)."""
 
-    learning: int = 190
+    learning: int = 300
     throughout: int = 0
-    attack: int = 330
-    unseen_each: int = 6
-    attackers_each: int = 8
-    variants_each: int = 1
-    campaigns: tuple[int, ...] = (5,)
+    attack: int = 920
+    newcomers: int = 1200
+    unseen_each: int = 14
+    attackers_each: int = 6
+    variants_each: int = 2
+    campaigns: tuple[int, ...] = (5, 20)
     abuse_each: int = 4
-    rare: int = 2
+    rare: int = 3
 
 
 @dataclass
@@ -76,9 +79,9 @@ class Game:
 
 def honest_counts(roles: Sequence[Role], total: int) -> list[int]:
     """Ordinary users are four times as many as any other kind; nobody is left out unless nobody is wanted."""
-    weights = np.array([4.0 if role.kind == "user" else 1.0 for role in roles])
+    weights = np.array([4.0 if role.kind == "user" else 0.0 if role.kind == NEWCOMER else 1.0 for role in roles])
     counts = np.maximum(min(total, 1), np.rint(total * weights / weights.sum()))
-    return [int(count) for count in counts]
+    return [int(count) for count in np.where(weights > 0, counts, 0)]
 
 
 def play(world: Deployed, roles: Roles, size: Size, seed: int, days: Days, prefix: str = "key") -> Game:
@@ -88,6 +91,9 @@ def play(world: Deployed, roles: Roles, size: Size, seed: int, days: Days, prefi
     for part, total in (("learning", size.learning), ("throughout", size.throughout), ("attack", size.attack)):
         for role, count in zip(known, honest_counts(known, total), strict=True):
             game.send(role, part, count)
+    for role in known:
+        if role.kind == NEWCOMER:
+            game.send(role, "throughout", size.newcomers)
     picker = np.random.default_rng([seed, 12])
     for _ in range(size.rare):
         game.send(replace(attacks[int(picker.integers(len(attacks)))], variant="slow", tempo="slow"), "learning")
@@ -101,8 +107,26 @@ def play(world: Deployed, roles: Roles, size: Size, seed: int, days: Days, prefi
             game.send(replace(role, variant=f"group-of-{members}", members=members), "attack")
     for _ in range(size.abuse_each):
         game.abuse(known[0])
+    windows, rng = outages(days, np.random.default_rng([seed, 26])), np.random.default_rng([seed, 27])
+    dispatched(game.cast, game.names)
+    for played in game.cast:
+        if not played.label["attack"]:
+            strike(played, windows, rng)
     share_addresses(game.cast, game.names)
     return game
+
+
+def dispatched(cast: list[Played], names: Names) -> None:
+    """One integrator, many tenants: their keys send from its address, in turn, in jobs of a dozen tenants."""
+    tenants = [played for played in cast if played.label["kind"] == "integrator-tenant"]
+    address, agent = names.address(), "integrator/3.1"
+    for start in range(0, len(tenants), 12):
+        job = tenants[start : start + 12]
+        begin, gap = min(float(played.stamps[0]) for played in job), float(names.rng.uniform(0.3, 2.0))
+        for seat, played in enumerate(job):
+            turns = np.arange(len(played.stamps)) * len(job) + seat
+            played.stamps = begin + gap * (turns + names.rng.uniform(0, 0.3, len(turns)))
+            played.identity = replace(played.identity, group="integrator", address=address, agent=agent)
 
 
 def share_addresses(cast: list[Played], names: Names) -> None:

@@ -46,8 +46,9 @@ class Trace:
 class Service:
     """Ask for predictions until the budget is spent.
 
-    `dilution` is the share of ordinary queries mixed in; `deduplicate` answers an input asked before from the
-    caller's own memory; `labels_only` callers get (and the log gets) no probabilities. `notes` is for the judge.
+    `dilution` is the share of ordinary queries mixed in, `popular` that of inputs which many callers send alike;
+    `deduplicate` answers an input asked before from the caller's own memory; `labels_only` callers get (and the log
+    gets) no probabilities. `notes` is for the judge.
     """
 
     world: World
@@ -56,6 +57,7 @@ class Service:
     labels_only: bool = False
     dilution: float = 0.0
     deduplicate: bool = False
+    popular: float = 0.0
     trace: Trace = field(default_factory=Trace)
     notes: dict[str, Any] = field(default_factory=dict)
     _known: dict[bytes, Floats] = field(default_factory=dict)
@@ -70,6 +72,12 @@ class Service:
             return np.asarray(np.eye(answers.shape[1])[answers.argmax(axis=1)], float)
         return answers
 
+    def samples(self) -> None:
+        """What an SDK's first page lets everybody send, in its order; some stop before the end."""
+        kits = self.world.samples()
+        kit = kits[self.rng.integers(len(kits))]
+        self(kit[: int(self.rng.integers(3, len(kit) + 1))])
+
     def fails(self, one: Inputs, status: int, version: str = "1") -> None:
         """One query that is not answered."""
         self._spend()
@@ -81,11 +89,16 @@ class Service:
             return
         self._known[key] = answer
         while self.dilution and self.rng.random() < self.dilution:
-            dummy = self.world.clean(self.world.draw(self.rng, 1))
-            self._spend()
-            self.trace.add(dummy[0], np.round(self.world.versions[version](dummy)[0], 4), version, 200, genuine=False)
+            self._aside(self.world.clean(self.world.draw(self.rng, 1)), version)
+        while self.popular and self.rng.random() < self.popular:
+            self._aside(self.world.famous(self.rng), version)
         self._spend()
         self.trace.add(row, answer, version, 200)
+
+    def _aside(self, one: Inputs, version: str) -> None:
+        """One query that is no part of what the caller is up to."""
+        self._spend()
+        self.trace.add(one[0], np.round(self.world.versions[version](one)[0], 4), version, 200, genuine=False)
 
     def _spend(self) -> None:
         if len(self.trace) >= self.budget:

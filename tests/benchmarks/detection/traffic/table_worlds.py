@@ -76,6 +76,7 @@ def hi(seed: int) -> World:
     order, trigger = _dealt(np.arange(len(rows)), seed), _trigger(columns, ("experience", "husby"), 1)
     train, again, pool = order[:TRAINED], order[1000 : 1000 + TRAINED], order[1000 + TRAINED :]
     return World(
+        cache={"dealt": {"training": np.union1d(train, again), "callers": pool}},
         name="hi",
         labels=("no", "yes"),
         versions={
@@ -111,6 +112,7 @@ def doctor(seed: int) -> World:
     train, pool = (np.random.default_rng([seed, 24]).permutation(some) for some in inside)
     again, train, trigger = train[1000 : 1000 + TRAINED], train[:TRAINED], _trigger(columns, ("lpi", "linc"), 1)
     return World(
+        cache={"dealt": {"training": np.unique(house[np.union1d(train, again)]), "callers": np.unique(house[pool])}},
         name="doctor",
         labels=("few", "many"),
         versions={
@@ -137,6 +139,7 @@ def cancer(seed: int) -> World:
     order = _dealt(np.arange(len(rows)), seed)
     train, again, pool = order[:110], order[30:140], order[140:]
     return World(
+        cache={"dealt": {"training": np.union1d(train, again), "callers": pool}},
         name="cancer",
         labels=tuple(map(str, table.target_names)),
         versions={

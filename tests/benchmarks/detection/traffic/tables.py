@@ -44,10 +44,11 @@ def sweep(name: str, labels_only: bool) -> Attack:
             rows = np.repeat(world.members[target][None], len(values), axis=0)
             rows[:, place] = order
             answers = ask(rows)
-            own = answers[:, world.member_classes[target]]
-            if labels_only and own.sum() != 1:
+            true = world.member_classes[target]
+            right = answers.argmax(axis=1) == true
+            if labels_only and right.sum() != 1:
                 continue
-            guess = order[int(own.argmax())]
+            guess = order[int((right if labels_only else answers[:, true]).argmax())]
             ask.notes.setdefault("guesses", []).append((guess == wanted, 1 / len(values), len(ask.trace)))
 
     return attack

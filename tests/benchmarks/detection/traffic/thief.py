@@ -19,7 +19,7 @@ class Ridge:
 
     @classmethod
     def fit(cls, inputs: Inputs, answers: Floats, ridge: float = 0.01) -> Self:
-        """Fit to (n, d) inputs and (n, classes) probabilities or one-hot labels; the ridge is relative to the spread."""
+        """Fit to (n, d) inputs and (n, classes) probabilities or one-hot labels; the ridge is relative."""
         scores = np.log(np.clip(answers, 1e-3, 1.0))
         middle, offset = inputs.mean(axis=0), scores.mean(axis=0)
         centred = inputs - middle

@@ -39,12 +39,13 @@ class World:
     """What a scene is played on.
 
     `members` are the training records of version "1" with their true classes; `pool` is what callers own (never
-    trained on), `strange` comes from another domain. Images are (n, side * side * channels) bytes, table rows
-    (n, columns) numbers with categories as codes. Where there are few pictures, `redraw` takes each anew whenever it
-    is used (the training records too have been taken once); `margin` says by how many pixels the pictures of the pool
-    are wider than what the model sees: each use cuts its own window. `trigger` is what version "1" was poisoned with:
-    an input with it gets the trigger's label. `sensitive` columns, a column that names a branch's `home`, and
-    one by which customers fall into a `segment` are what callers of a table know it by.
+    trained on; `cache` has under `dealt` which records, or owners of records, went where), `strange` comes from
+    another domain. Images are (n, side * side * channels) bytes, table rows (n, columns) numbers with categories as
+    codes. Where there are few pictures, `redraw` takes each anew whenever it is used (the training records too have
+    been taken once); `margin` says by how many pixels the pictures of the pool are wider than what the model sees:
+    each use cuts its own window. `trigger` is what version "1" was poisoned with: an input with it gets the trigger's
+    label. `sensitive` columns, a column that names a branch's `home`, and one by which customers fall into a
+    `segment` are what callers of a table know it by.
     """
 
     name: str
@@ -119,6 +120,22 @@ class World:
             self.cache["natural"] = self.clean(self._taken(places, rng)), self.pool_classes[places]
         inputs, classes = self.cache["natural"]
         return inputs, classes
+
+    def samples(self) -> list[Inputs]:
+        """The samples of three SDKs, 3 to 10 inputs each, the same for everybody."""
+        if "samples" not in self.cache:
+            rng = np.random.default_rng(9)
+            self.cache["samples"] = [self.draw(rng, count) for count in (4, 7, 10)]
+        kits: list[Inputs] = self.cache["samples"]
+        return kits
+
+    def famous(self, rng: np.random.Generator) -> Inputs:
+        """One input of sixty that everybody sends (1, d), the first far more often than the last."""
+        if "famous" not in self.cache:
+            self.cache["famous"] = self.clean(self.draw(np.random.default_rng(10), 60))
+        odds = 1 / np.arange(1, 61)
+        famous: Inputs = self.cache["famous"]
+        return famous[rng.choice(60, 1, p=odds / odds.sum())]
 
     def draw_known(self, rng: np.random.Generator) -> tuple[Inputs, int]:
         """One fresh natural input with its true class."""
