@@ -38,6 +38,8 @@ FLIP: Final = 4  # linked, and the label differs from the neighbour's
 OTHER_VERSION: Final = 8  # a repeat that was first seen under another version of the model
 SAME_LAG: Final = 16  # a repeat as many queries back as the repeat before it
 STAR: Final = 32  # linked, and the neighbour is the base itself
+TRAINED: Final = 64  # the model was trained on the input
+TRAINED_ROW: Final = 128  # one column was moved, and the model was trained on a row with another value in it
 
 #: One query in a window. `base` counts the client's queries from 0; `mask` has a bit for each segment or column in
 #: which the query differs from its nearest earlier one; `cosine` is in 1/127. A query inherits `root_*` from the query

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 from monitor.cli.options import as_json, config_file, loaded, write_json
+from monitor.cli.progress import progress
 
 if TYPE_CHECKING:
     from monitor.alerts.finding import Finding
     from monitor.runtime.replay import Tally
-    from monitor.sources.protocol import Progress
 
 
 @click.command()
@@ -46,7 +45,7 @@ def command(logs: Sequence[Path], alerts: str | None, config: Path | None, json:
     if keys is OPEN_KEYS:
         click.echo("no key is given: pseudonyms come from a key that everybody knows, and protect nobody", err=True)
     tally, latest, begun = Tally(), dict[str, "Finding"](), perf_counter()
-    with _progress() as show, ExitStack() as stack:
+    with progress() as show, ExitStack() as stack:
         file = None if alerts is None else stack.enter_context(click.open_file(alerts, "wb"))
         for finding in replay(logs, settings, keys, tally, show):
             latest[finding.finding] = finding
@@ -59,22 +58,6 @@ def command(logs: Sequence[Path], alerts: str | None, config: Path | None, json:
     if alerts is None:
         write_list(list(latest.values()))
     _tell(tally, len(latest), seconds)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal, and nothing where nobody looks."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done: bar.update(task, completed=done.read, total=done.total)
 
 
 def _numbers(tally: Tally, findings: int, seconds: float) -> dict[str, object]:

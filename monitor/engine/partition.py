@@ -30,7 +30,7 @@ from monitor.engine.verdicts import Court, Verdict
 from monitor.engine.view import View
 from monitor.record.raw import Partition
 
-LAYOUT: Final = 1  # of dumps; raised when what they mean changes
+LAYOUT: Final = 2  # of dumps; raised when what they mean changes
 SHAPES: Final = 8  # shapes of input that are kept apart for one model
 
 
@@ -102,7 +102,8 @@ class PartitionEngine:
             if view is None:
                 self._ignored += len(index)
                 continue
-            for judged in view.feed(prepare(queries, index, shape, view.labels, view.versions)):
+            training = self._bank.training.get(model)
+            for judged in view.feed(prepare(queries, index, shape, view.labels, view.versions, training)):
                 yield from self._court.verdicts(model, judged)
 
     def _view(self, model: str, shape: Shape) -> View | None:

@@ -16,6 +16,7 @@ from detectors.features.walk import FEATURES, Out, Steps, room, walk
 from detectors.features.windows import Windows
 from detectors.scoring import baselines as fitting
 from detectors.scoring.nesting import inside, nested
+from detectors.scoring.rates import population
 from detectors.scoring.running import run
 from detectors.scoring.samples import Samples
 from detectors.scoring.tail import raised_floor
@@ -95,7 +96,7 @@ class View:
     def _walk(self, step: Step) -> Judged:
         slots = self.windows.slots(step.clients, step.groups)
         shape, state, out = self.shape, self.windows.state, self._room
-        steps = Steps(slots, step.events, step.exact, step.sketches, step.sizes, step.offsets)
+        steps = Steps(slots, step.events, step.exact, step.sketches, step.sizes, step.offsets, step.trained)
         ended = walk(shape.kind, shape.width, steps, state, self.baseline, self._sensitive, out)
         self._sample(step, out.teach[: len(step)])
         return self._judge(step, slots, ended)
@@ -161,6 +162,7 @@ class View:
         sized = fitting.peers(features[:, SIZE], features[:, OUTPUT], self.baseline)
         self.baseline = fitting.fit(self.shape.kind, self.shape.width, samples, features[:, NEAR], sized)
         columns = {name: features[:, column] for column, name in enumerate(FEATURES)}
+        self.baseline = self.baseline._replace(rates=population(columns.__getitem__, self._rows.clients[rows]))
         counts = self._rows.blocks[rows]
         lesson = Blocks(self.shape.kind, columns, FIRST_BLOCK + BLOCK * (counts - 1), self._rows.clients[rows], counts)
         self.bank = self.bank.taught(lesson)

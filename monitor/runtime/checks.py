@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from detectors.sketch.fingerprints import Fingerprints
 from monitor.config.settings import Settings
 from monitor.config.sinks import ElasticsearchSettings, FileSettings, SinkSettings, WebhookSettings
 from monitor.config.sources import KafkaSettings
 from monitor.config.trouble import Trouble
+from monitor.runtime.fingerprints import described, load
 from monitor.runtime.keys import keys_of
 from monitor.runtime.paths import outbox_path, snapshots_path
 
@@ -34,8 +36,11 @@ class Checked:
 
 def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
     """Everything in turn; what is reached over the network only with `connect`."""
-    yield Checked("settings", "good", f"configuration {settings.config_hash()}")
+    known = list(_fingerprints(settings))
+    digests = {model: one.digest for model, one, _ in known if one is not None}
+    yield Checked("settings", "good", f"configuration {settings.config_hash(digests)}")
     yield _tried("key", lambda: f"epoch {keys_of(settings.keys).epoch}")
+    yield from (checked for _, _, checked in known)
     yield from _folders(settings)
     yield _tried("detectors", _detectors)
     yield _tried("source", lambda: _source(settings, connect))
@@ -52,6 +57,19 @@ def _tried(name: str, look: Callable[[], str]) -> Checked:
         return Checked(name, "good", look())
     except Trouble as trouble:
         return Checked(name, "bad", trouble.what, trouble.where, trouble.mend)
+
+
+def _fingerprints(settings: Settings) -> Iterator[tuple[str, Fingerprints | None, Checked]]:
+    """Each model's training fingerprints (None: refused), and what is to be said of them."""
+    for model, known in settings.engine.known.items():
+        if known.fingerprints is None:
+            continue
+        name = f"fingerprints of {model}"
+        try:
+            one = load(known.fingerprints, model, keys_of(settings.keys))
+            yield model, one, Checked(name, "good", described(one))
+        except Trouble as trouble:
+            yield model, None, Checked(name, "bad", trouble.what, trouble.where, trouble.mend)
 
 
 def _folders(settings: Settings) -> Iterator[Checked]:

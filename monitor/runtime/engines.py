@@ -7,23 +7,31 @@ from collections.abc import Mapping
 from detectors.contract import Detector
 from detectors.novelty import Novelty
 from detectors.registry import RegistryError, registered
+from detectors.sketch.fingerprints import Fingerprints
 from detectors.sketch.rows import RowSketcher
 from monitor.config.engine import EngineSettings
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.engine.bank import Bank
 from monitor.engine.partition import Origin, PartitionEngine
+from monitor.engine.training import Training
 from monitor.record.keys import Keys
+from monitor.record.pseudonyms import Pseudonyms
 from monitor.record.raw import Partition
+from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.partitions import EngineMaker
 from monitor.runtime.snapshots import Arrays
 
 
-def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
-    """What makes the engine of a partition. Trouble where detectors cannot be loaded."""
+def engine_maker(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerprints] | None = None) -> EngineMaker:
+    """What makes the engine of a partition. Trouble where detectors or training fingerprints cannot be loaded; the
+    fingerprints are those of the settings, unless they are given."""
+    known = load_all(settings.engine, keys) if fingerprints is None else fingerprints
     detectors = [make() for make in detector_classes().values() if make is not Novelty]
-    bank = Bank([*detectors, Novelty(settings.engine.vote_weight)], sensitive_columns(settings.engine, keys))
-    origin = Origin(settings.config_hash(), keys.epoch)
+    training = {model: Training(one, evaluators(settings.engine, keys, model)) for model, one in known.items()}
+    marked = sensitive_columns(settings.engine, keys)
+    bank = Bank([*detectors, Novelty(settings.engine.vote_weight)], marked, training)
+    origin = Origin(settings.config_hash(digests(known)), keys.epoch)
 
     def make(partition: Partition, arrays: Arrays | None) -> PartitionEngine:
         if arrays is None:
@@ -39,6 +47,12 @@ def detector_classes() -> Mapping[str, type[Detector]]:
         return registered()
     except RegistryError as problem:
         raise Trouble(what=problem.what, where=problem.where, mend=problem.mend) from problem
+
+
+def evaluators(settings: EngineSettings, keys: Keys, model: str) -> frozenset[bytes]:
+    """The pseudonyms of the clients that may ask about the training records of a model."""
+    names = Pseudonyms(keys.pseudonyms, keys.epoch)
+    return frozenset(names.client(name) for name in settings.known[model].evaluators)
 
 
 def sensitive_columns(settings: EngineSettings, keys: Keys) -> dict[str, dict[int, str]]:
