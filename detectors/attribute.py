@@ -55,7 +55,7 @@ class Attribute(NamedTests):
                 "training_row_surprise",
                 all_of(
                     gate("training_row_hits", honest=0.3, attack=0.5),
-                    gate("training_row_surprise", honest=1.5, attack=3.0),
+                    gate("training_row_surprise", honest=0.5, attack=3.5),
                 ),
                 otherwise=gate("sensitive", honest=0.0, attack=1.0),
             ),

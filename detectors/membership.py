@@ -36,6 +36,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from detectors.scoring.evidence import DECADES
 from detectors.scoring.gates import all_of, gate, none_of, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
@@ -84,7 +85,7 @@ class Membership(NamedTests):
         ),
         "hits": all_of(
             gate("training_hits", honest=0.25, attack=0.35),
-            gate("training_surprise", honest=2.0, attack=4.0),
+            gate("training_surprise", honest=0.0, attack=DECADES),
             gate("distinct", honest=8, attack=14),
             none_of(gate("one_column_away", honest=0.4, attack=0.6)),  # a sweep over training records is another attack
         ),

@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 
 from detectors.contract import Floats
 from detectors.features.baseline import RATES
-from detectors.features.training import log_share
+from detectors.features.training import log_share, surprise
 
 Counts = NDArray[np.int64]
 
 PRIOR_CLIENTS: Final = 10.0  # imaginary clients who are as the prior says (decision 0012)
 PRIOR_TRIALS: Final = 20
+SWEEPS: Final = 0.12  # share of the queries that a sweep takes, and bases that it has, before it is one
+BASES: Final = 3
+FORGIVEN: Final = 0.01  # of the clients: attackers who were not named
 MEANS: Final = np.geomspace(0.002, 0.8, 60)
 STRENGTHS: Final = np.geomspace(0.5, 500.0, 31)  # alpha + beta: how alike the clients are
 
@@ -66,14 +69,22 @@ def fitted(hits: Counts, trials: Counts, prior: tuple[float, float]) -> tuple[fl
 def population(column: Callable[[str], Floats], clients: NDArray[np.uint64]) -> Floats:
     """The rates of training records among trusted clients' queries and swept bases, (2, 2), from rows of blocks in
     their order: `column` gives a feature of the rows (n,), `clients` (n,) whose they are. A client's last row counts.
+
+    Of sweeps only those count that are meant: a row that stands beside another one by chance lies where rows are
+    dense, and so do training records.
     """
     _, newest = np.unique(clients[::-1], return_index=True)
     last = len(clients) - 1 - newest
-    rates = []
-    sorts = (("training_hits", "distinct"), ("training_row_hits", "sweep_bases"))
-    for (share, trials), prior in zip(sorts, RATES, strict=True):
-        of, among = column(share)[last], column(trials)[last]
-        known = np.isfinite(of) & np.isfinite(among)
-        many = np.rint(among[known]).astype(np.int64)
-        rates.append(fitted(np.rint(of[known] * many).astype(np.int64), many, prior))
-    return np.array(rates)
+    meant = (column("sweep")[last] >= SWEEPS) & (column("sweep_bases")[last] >= BASES)
+    asked, swept = column("distinct")[last], np.where(meant, column("sweep_bases")[last], np.nan)
+    whole, rows = column("training_hits")[last], column("training_row_hits")[last]
+    return np.array([_population(whole, asked, RATES[0]), _population(rows, swept, RATES[1])])
+
+
+def _population(shares: Floats, trials: Floats, prior: tuple[float, float]) -> tuple[float, float]:
+    known = np.isfinite(shares) & np.isfinite(trials)
+    many = np.rint(trials[known]).astype(np.int64)
+    hits = np.rint(shares[known] * many).astype(np.int64)
+    strange = np.array([surprise(int(k), int(n), *prior) for k, n in zip(hits, many, strict=True)])
+    kept = np.argsort(strange, kind="stable")[: len(hits) - int(np.ceil(FORGIVEN * len(hits)))]
+    return fitted(hits[kept], many[kept], prior)

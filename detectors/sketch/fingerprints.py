@@ -30,7 +30,7 @@ from detectors.sketch.keyed import hash_bytes, subkey
 from detectors.sketch.queries import DENSE, ROWS, DenseSketches, RowSketches
 
 Words = NDArray[np.uint64]
-Shape = tuple[int, int, tuple[int, ...]]  # kind of input, width of dense ones, keyed names of columns
+Shape = tuple[int, int, tuple[int, ...]]  # kind of input, width or number of columns, keyed names of columns
 
 BITS: Final = 20  # of the filter for each hash: 0.02 % found by chance
 LANES: Final = 8  # words of 64 bits in a block
@@ -227,7 +227,7 @@ class Collection:
             cells = np.array(starts, np.int64)[:, None] + np.arange(len(columns))
             marks = np.empty((len(starts), 1 + min(len(columns), COLUMNS)), np.uint64)
             _marks_of_rows(np.array(columns, np.uint32), rows.value[cells], marks)
-            self._add(len(starts), [(ROWS, 0, columns)], marks.reshape(-1))
+            self._add(len(starts), [(ROWS, len(columns), columns)], marks.reshape(-1))
 
     def add_dense(self, dense: DenseSketches, exact: Words) -> None:
         """Vectors, tensors and embeddings, with the hashes of the whole."""
