@@ -33,9 +33,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, gate, where_known
+from detectors.scoring.gates import all_of, any_of, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import ROWS
+
+
+OFTEN = all_of(gate("sweep", honest=0.12, attack=0.25), gate("sweep_bases", honest=0.5, attack=2.0))
+#: Hidden among ordinary queries. Ordinary rows stand beside others by chance, and where they do lie training records,
+#: too: not more than four bases of one column were seen on honest clients.
+AMONG_OTHERS = all_of(gate("sweep", honest=0.06, attack=0.14), gate("sweep_bases", honest=3.0, attack=6.0))
 
 
 class Attribute(NamedTests):
@@ -47,8 +53,7 @@ class Attribute(NamedTests):
     expressions: ClassVar = {
         "sweep": all_of(
             gate("sweep_top", honest=0.75, attack=0.90),
-            gate("sweep", honest=0.12, attack=0.25),
-            gate("sweep_bases", honest=0.5, attack=2.0),
+            where_known("training_row_surprise", any_of(OFTEN, AMONG_OTHERS), otherwise=OFTEN),
             gate("largest_group", honest=14, attack=10),
             gate("domain_covered", honest=0.3, attack=0.5),
             where_known(

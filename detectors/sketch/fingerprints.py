@@ -146,6 +146,12 @@ class Fingerprints:
         _look_up(self.words, exact, coarse, out)
         return out
 
+    def ready(self) -> Fingerprints:
+        """The same, with every kernel compiled and loaded before a question is pressing."""
+        self.rows(np.zeros(1, np.uint32), np.zeros((1, 1), np.uint64))
+        self.whole(np.ones(1, np.uint64), np.ones(1, np.uint64))
+        return self
+
     @property
     def by_chance(self) -> float:
         """Share of questions that find what was never put in: the chance that all 8 bits are set, over the blocks."""

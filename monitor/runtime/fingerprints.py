@@ -25,7 +25,7 @@ def load(path: Path, model: str, keys: Keys) -> Fingerprints:
             mend="make them with `probewatch fingerprint`, or let the user of this process read them",
         ) from None
     try:
-        return unpacked(content, keys.sketches, key_name(keys), model)
+        return unpacked(content, keys.sketches, key_name(keys), model).ready()
     except FingerprintsRefused as refused:
         raise Trouble(
             what=f"the training fingerprints are refused: {refused}",

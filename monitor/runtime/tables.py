@@ -23,6 +23,7 @@ Cell = int | float | str | bool | None
 Report = Callable[[Progress], None]
 
 _NUMBER: Final = re.compile(r"[+-]?(?:0|[1-9]\d*|(?=\.\d))(?:\.\d*)?(?:[eE][+-]?\d+)?", re.ASCII)
+_LEAST, _MOST = -(2**63), 2**64 - 1  # whole numbers that JSON is read to; beyond, it is read to a float64
 _TRUTHS: Final = {"true": True, "false": False}
 _REPORT: Final = 10_000  # rows between two reports
 
@@ -36,7 +37,7 @@ def number(cell: str) -> int | float | None:
     """
     if not _NUMBER.fullmatch(cell):
         return None
-    if cell.lstrip("+-").isdigit():
+    if cell.lstrip("+-").isdigit() and _LEAST <= int(cell) <= _MOST:
         return int(cell)
     value = float(cell)
     return value if abs(value) != float("inf") else None
