@@ -37,7 +37,6 @@ from detectors.scoring.gates import all_of, any_of, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import ROWS
 
-
 OFTEN = all_of(gate("sweep", honest=0.12, attack=0.25), gate("sweep_bases", honest=0.5, attack=2.0))
 #: Hidden among ordinary queries. Ordinary rows stand beside others by chance, and where they do lie training records,
 #: too: not more than four bases of one column were seen on honest clients.
