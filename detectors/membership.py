@@ -37,7 +37,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from detectors.scoring.evidence import DECADES
-from detectors.scoring.gates import all_of, gate, none_of, where_known
+from detectors.scoring.gates import all_of, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
 
@@ -45,6 +45,12 @@ PERIOD = all_of(
     gate("step_autocorrelation", honest=0.65, attack=0.78),
     gate("repeat", honest=0.30, attack=0.15),
     gate("straight", honest=0.0, attack=-0.1),
+)
+
+HITS = all_of(
+    gate("training_hits", honest=0.25, attack=0.35),
+    gate("training_surprise", honest=0.0, attack=DECADES),
+    gate("distinct", honest=8, attack=14),
 )
 
 
@@ -83,10 +89,7 @@ class Membership(NamedTests):
             gate("clusters", honest=0.50, attack=0.40),
             gate("repeat", honest=0.3, attack=0.2),
         ),
-        "hits": all_of(
-            gate("training_hits", honest=0.25, attack=0.35),
-            gate("training_surprise", honest=0.0, attack=DECADES),
-            gate("distinct", honest=8, attack=14),
-            none_of(gate("one_column_away", honest=0.4, attack=0.6)),  # a sweep over training records is another attack
+        "hits": where_known(  # a sweep over training records is another attack
+            "one_column_away", all_of(HITS, gate("one_column_away", honest=0.4, attack=0.2)), otherwise=HITS
         ),
     }
