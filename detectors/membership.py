@@ -1,12 +1,17 @@
-"""Label-only membership inference: somebody finds out which records a model was trained on without its scores.
+"""Membership inference: somebody finds out which records a model was trained on.
 
-The attacker asks about the same number of shifted, rotated or noisy copies of each record, or measures each record's
-distance to the decision boundary (Choquette-Choo et al., ICML 2021; Li and Zhang, CCS 2021): the model holds on longer
-to what it has seen. The trace is a period: equal clusters, one for each base, made by the same recipe every time.
+Without scores the attacker asks about the same number of shifted, rotated or noisy copies of each record, or measures
+each record's distance to the decision boundary (Choquette-Choo et al., ICML 2021; Li and Zhang, CCS 2021): the model
+holds on longer to what it has seen. The trace is a period: equal clusters, one for each base, made by the same recipe
+every time.
 
 Honest look-alikes: test-time augmentation with few views (up to seven views can not be told apart), video bursts
-(they move straight on), pollers of several pictures (exact repeats). Score-only membership leaves no such trace;
-without training fingerprints nobody can see it.
+(they move straight on), pollers of several pictures (exact repeats).
+
+With scores the attacker asks once about each suspect (Shokri et al., IEEE S&P 2017), which leaves no such trace. Only
+fingerprints of the training data see it: the share of training records among the client's distinct queries is far above
+that of ordinary clients, each of whom has a rate of its own. Look-alikes: the owner's own evaluation on training data
+(name that client as an evaluator), and somebody whose customers the model was trained on, until he is known.
 
 >>> from detectors.checks import one_block
 >>> copies = one_block(
@@ -19,17 +24,22 @@ without training fingerprints nobody can see it.
 ...     step_autocorrelation=0.98, repeat=0.0, straight=0.9, changed=0.8, star=0.9, clusters=0.5, near=0.6,
 ...     label_entropy=1.6, error_autocorrelation=0.4, fill=60
 ... )
->>> [round(float(Membership().score(block).max()), 2) for block in (copies, video_bursts)]
-[1.0, 0.0]
+>>> suspects, customers = (
+...     one_block(2, training_hits=0.5, distinct=40, training_surprise=surprise, one_column_away=0.1)
+...     for surprise in (7.4, 0.9)
+... )
+>>> [round(float(Membership().score(block).max()), 2) for block in (copies, video_bursts, suspects, customers)]
+[1.0, 0.0, 1.0, 0.0]
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from detectors.scoring.evidence import DECADES
 from detectors.scoring.gates import all_of, any_of, gate, where_known
 from detectors.scoring.named import NamedTests
-from detectors.sketch.queries import DENSE, ROWS
+from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
 
 PERIOD = all_of(
     gate("step_autocorrelation", honest=0.65, attack=0.78),
@@ -37,13 +47,19 @@ PERIOD = all_of(
     gate("straight", honest=0.0, attack=-0.1),
 )
 
+HITS = all_of(
+    gate("training_hits", honest=0.25, attack=0.35),
+    gate("training_surprise", honest=0.0, attack=DECADES),
+    gate("distinct", honest=8, attack=14),
+)
+
 
 class Membership(NamedTests):
-    """Equal clusters over many bases."""
+    """Equal clusters over many bases, or many training records."""
 
     name = "membership"
     family = "membership-inference"
-    kinds = frozenset({DENSE, ROWS})
+    kinds = frozenset({OPAQUE, DENSE, ROWS, TEXT})
     expressions: ClassVar = {
         "clusters": all_of(
             PERIOD,
@@ -75,5 +91,8 @@ class Membership(NamedTests):
             gate("near", honest=0.45, attack=0.60),
             gate("clusters", honest=0.50, attack=0.40),
             gate("repeat", honest=0.3, attack=0.2),
+        ),
+        "hits": where_known(  # a sweep over training records is another attack
+            "one_column_away", all_of(HITS, gate("one_column_away", honest=0.4, attack=0.2)), otherwise=HITS
         ),
     }

@@ -133,7 +133,8 @@ def dense_table(inputs: Sequence[Floats]) -> DenseSketches:
         segments[i, : len(pieces)] = [hashed(piece.tobytes().hex(), 1) if len(piece) else 0 for piece in pieces]
     width = np.array([len(one) for one in inputs], np.uint8)
     spread = np.ones(len(inputs), np.float32)
-    return DenseSketches(projection, width, 2 * width.astype(np.int32) + 2, segments, spread)
+    coarse = np.zeros(len(inputs), np.uint64)
+    return DenseSketches(projection, width, 2 * width.astype(np.int32) + 2, segments, spread, coarse)
 
 
 def row_table(inputs: Sequence[Mapping[str, float]]) -> RowSketches:

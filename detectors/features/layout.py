@@ -38,6 +38,8 @@ FLIP: Final = 4  # linked, and the label differs from the neighbour's
 OTHER_VERSION: Final = 8  # a repeat that was first seen under another version of the model
 SAME_LAG: Final = 16  # a repeat as many queries back as the repeat before it
 STAR: Final = 32  # linked, and the neighbour is the base itself
+TRAINED: Final = 64  # the model was trained on the input
+TRAINED_ROW: Final = 128  # one column was moved, and the model was trained on a row with another value in it
 SAME_PATCH: Final = 256  # changed in the same few places as the query before, and of another base
 
 # sub-streams of a client's queries, which detectors judge by themselves: what an attacker hides among ordinary queries

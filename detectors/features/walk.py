@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.features import confidence, manifold, repeats, similarity, sweeps, tempo
+from detectors.features import confidence, manifold, repeats, similarity, sweeps, tempo, training
 from detectors.features.baseline import Baseline
 from detectors.features.layout import (
     BLOCK,
@@ -29,6 +29,8 @@ from detectors.features.layout import (
     STAR,
     STRANGE,
     TRAIL,
+    TRAINED,
+    TRAINED_ROW,
 )
 from detectors.features.manifold import residual
 from detectors.features.neighbours import changes, nearest, unpack_dense
@@ -36,11 +38,12 @@ from detectors.features.numbers import bits
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS
 
 #: Where each family's columns begin in a block's row of features.
-FAMILIES: Final = (similarity, repeats, confidence, tempo, manifold, sweeps)
+FAMILIES: Final = (similarity, repeats, confidence, tempo, manifold, sweeps, training)
 FEATURES: Final = tuple(name for family in FAMILIES for name in family.NAMES)
 STARTS: Final = tuple(sum(len(family.NAMES) for family in FAMILIES[:i]) for i in range(len(FAMILIES)))
-S0, S1, S2, S3, S4, S5 = STARTS
+S0, S1, S2, S3, S4, S5, S6 = STARTS
 WIDTH: Final = len(FEATURES)
+SWEPT: Final = FEATURES.index("sweep_column")
 
 SHORT: Final = 0.1  # weight of the newest query in a short moving average
 ODD: Final = 2.0  # spreads of the manifold error, or of a row's rarity, beyond which an input is strange
@@ -68,7 +71,9 @@ class State(NamedTuple):
 class Steps(NamedTuple):
     """n queries to walk, in the order of the log: the slot of each one's client; entries with time, label, second, p1,
     p2, version and failure filled in (the kernel fills the rest); hashes of the whole inputs (0: not known); packed
-    sketches (n, bytes); input and output sizes (n, 2); offsets in the log."""
+    sketches (n, bytes); input and output sizes (n, 2); offsets in the log; and what fingerprints of the training data
+    say (n,): bit 63 where the model was trained on the input, bit j where it was but for column j (no elements where
+    there are no fingerprints)."""
 
     slots: NDArray[np.int32]
     events: Any
@@ -76,6 +81,7 @@ class Steps(NamedTuple):
     sketches: NDArray[np.uint8]
     sizes: NDArray[np.float32]
     offsets: NDArray[np.int64]
+    trained: NDArray[np.uint64]
 
 
 class Out(NamedTuple):
@@ -275,6 +281,16 @@ def recall(entry: Any, known: bool, mark: np.uint32, state: State, slot: int) ->
 
 
 @njit(cache=True)
+def recognise(entry: Any, trained: np.uint64) -> None:
+    """Note whether the model was trained on the query, or on what its one moved column left as it was."""
+    if trained >> np.uint64(63):
+        entry.flags |= TRAINED
+    left = entry.mask & np.uint64(0x7FFFFFFFFFFFFFFF)
+    if bits(entry.mask) == 1 and trained & left:
+        entry.flags |= TRAINED_ROW
+
+
+@njit(cache=True)
 def judge_dense(entry: Any, floats: Any, width: int, baseline: Baseline) -> None:
     """Fill the error of a dense query against the model's manifold."""
     if len(baseline.mean) == width and width > 0:
@@ -355,8 +371,18 @@ def gather(state: State, slot: int, window: Any) -> int:
 
 
 @njit(cache=True)
-def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int, sensitive: Any, out: Any) -> None:
-    """Fill one block's row of features in the order of FEATURES; what this kind of input does not have stays NaN."""
+def block(
+    kind: int,
+    window: Any,
+    header: Any,
+    baseline: Baseline,
+    columns: int,
+    sensitive: Any,
+    trained: bool,
+    out: Any,
+) -> None:
+    """Fill one block's row of features in the order of FEATURES; what this kind of input does not have stays NaN, and
+    what fingerprints say where there are none (not `trained`)."""
     out[:] = np.nan
     near, apart = (baseline.near, baseline.apart) if kind == DENSE else (1.0, 1.0)
     similarity.similarity(window, 0, near, apart, SEGMENTS if kind == DENSE else max(columns, 1), out[S0:S1])
@@ -368,7 +394,9 @@ def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int,
         if np.isnan(baseline.link):
             out[S0 : S1 - 2] = np.nan
     if kind == ROWS and columns > 0:
-        sweeps.sweeps(window, sensitive, baseline.domain, out[S5:])
+        sweeps.sweeps(window, sensitive, baseline.domain, out[S5:S6])
+    if trained:
+        training.training(window, int(out[SWEPT]) if kind == ROWS and columns > 0 else -1, baseline.rates, out[S6:])
 
 
 @njit(cache=True)
@@ -406,6 +434,7 @@ def walk(
     floats = np.zeros((3, MAX_WIDTH), np.float32)
     scratch = np.empty(state.pages.shape[1] * PAGE, ENTRY)
     columns = steps.sketches.shape[1] // 2 if kind == ROWS else 0
+    trained = len(steps.trained) > 0
     blocks = 0
     for i in range(len(steps.slots)):
         slot, entry, packed = steps.slots[i], steps.events[i], steps.sketches[i]
@@ -425,6 +454,8 @@ def walk(
         if patched(kind, entry, packed, state, slot):
             entry.flags |= SAME_PATCH
         route(kind, i, entry, neighbour, state, slot, out)
+        if trained:
+            recognise(entry, steps.trained[i])
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])
         state.control[1] += 1
@@ -437,7 +468,7 @@ def walk(
             out.heads[i], out.classes[i] = header, seen(state.classes[slot])
         if ends:
             n = gather(state, slot, scratch)
-            block(kind, scratch[:n], header, baseline, columns, sensitive, out.features[blocks])
+            block(kind, scratch[:n], header, baseline, columns, sensitive, trained, out.features[blocks])
             out.ended[blocks] = i
             blocks += 1
     return blocks

@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors.sketch.coarse import coarse_hashes
 from detectors.sketch.keyed import Key, absorb, begin, finish, hash_pair, subkey
 from detectors.sketch.queries import MAX_WIDTH, SEGMENTS, DenseSketches
 
@@ -207,7 +208,7 @@ class DenseSketcher:
     def __init__(self, secret: bytes) -> None:
         self._signs = subkey(secret, "dense projection")
         self._factors = subkey(secret, "dense parts")
-        self._exact = subkey(secret, "dense exact")
+        self._exact, self._coarse = subkey(secret, "dense exact"), subkey(secret, "dense coarse")
         self._plans = {large: lru_cache(_kept(large))(self._make_plan) for large in (False, True)}
         self._cells = {large: lru_cache(_kept(large))(cells) for large in (False, True)}
 
@@ -239,7 +240,9 @@ class DenseSketcher:
         exact = np.empty(m, np.uint64)
         spread = np.empty(m, np.float32)
         _whole(self._exact, values, starts, sizes, exact, spread)
-        return DenseSketches(projection, widths, sizes.astype(np.int32), segments, spread), exact
+        coarse = np.empty(m, np.uint64)
+        coarse_hashes(self._coarse, values, starts, sizes, LARGEST, coarse)
+        return DenseSketches(projection, widths, sizes.astype(np.int32), segments, spread, coarse), exact
 
     def _make_plan(self, size: int) -> Plan:
         width, sparse = width_of(size), size > DENSE_MOST

@@ -35,7 +35,8 @@ class DenseSketches:
     input divided by the square root of its size (the scale does not depend on the batch); components from
     `width` on are 0. `width` (m,) uint8 is less than half the size of the input. `size` (m,) int32 is the number
     of elements. `segments` (m, SEGMENTS) uint8: keyed hashes of parts of the input, equal where the part is
-    equal; parts that do not exist are 0. `spread` (m,) float32: standard deviation of the elements.
+    equal; parts that do not exist are 0. `spread` (m,) float32: standard deviation of the elements. `coarse` (m,)
+    uint64: a keyed hash of the input in 16 levels of its own range (0: not known).
     """
 
     projection: NDArray[np.float32]
@@ -43,6 +44,7 @@ class DenseSketches:
     size: NDArray[np.int32]
     segments: NDArray[np.uint8]
     spread: NDArray[np.float32]
+    coarse: NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ COMMANDS: Final = MappingProxyType(
         "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
         "detectors": ("detectors", "List the detectors, or explain one."),
         "config": ("config", "Show the settings in force, or what can be set."),
+        "fingerprint": ("fingerprint", "Make fingerprints of the records that a model was trained on."),
         "pseudonym": ("pseudonym", "Turn names into the pseudonyms that alerts carry."),
         "record": ("record", "What a record of a query looks like."),
         "siem": ("siem", "Prepare Elasticsearch and Kibana for alerts."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -13,6 +15,14 @@ class ModelSettings(BaseModel):
     sensitive_columns: tuple[str, ...] = ()
     """Columns whose values an attacker might want to infer (race, diagnosis). A sweep over one of them is named
     attribute inference; a sweep over any other column is reported at a lower severity."""
+
+    fingerprints: Path | None = None
+    """File of training fingerprints, made by `probewatch fingerprint`. With them sweeps over training records and
+    score-only membership inference are seen, whatever the column, and audits on public records are told apart."""
+
+    evaluators: tuple[str, ...] = ()
+    """Clients that may ask about training records, such as your own evaluation jobs: their names in the records. Their
+    queries never count as training records."""
 
 
 class EngineSettings(BaseModel):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Annotated, Self
 
 import orjson
@@ -70,8 +72,14 @@ class Settings(BaseModel):
     log: LogSettings = Field(default_factory=LogSettings)
     """The log of the daemon."""
 
-    def config_hash(self) -> str:
-        """16 hexadecimal digits that change with whatever changes findings, keys apart, and with nothing else."""
-        sections = {"engine": self.engine.model_dump(mode="json"), "records": self.records.model_dump(mode="json")}
+    def config_hash(self, fingerprints: Mapping[str, str] = MappingProxyType({})) -> str:
+        """16 hexadecimal digits that change with whatever changes findings, keys apart, and with nothing else.
+
+        `fingerprints` has the digest of each model's training fingerprints: what the files hold decides, not where
+        they lie."""
+        engine = self.engine.model_dump(mode="json", exclude={"known": {"__all__": {"fingerprints"}}})
+        sections: dict[str, object] = {"engine": engine, "records": self.records.model_dump(mode="json")}
+        if fingerprints:
+            sections["fingerprints"] = dict(fingerprints)
         decisive = orjson.dumps(sections, option=orjson.OPT_SORT_KEYS)
         return blake2b(decisive, digest_size=8).hexdigest()

@@ -46,6 +46,7 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
         "inversion/generator": "sends inputs smoother than nature, as generators make them",
         "membership/boundary": "measures how far record after record lies from the boundary",
         "membership/clusters": "asks about the same altered copies of record after record",
+        "membership/hits": "asks about record after record that the model was trained on",
         "membership/jitter": "asks about slightly noisy copies of record after record",
         "novelty/profiles": "resembles no known kind of traffic",
         "probes/replay": "replays one ordered set of probes against another version",
@@ -81,6 +82,8 @@ SHARES: Final[Mapping[str, str]] = MappingProxyType(
         "sweep": "rows of a sweep over one column",
         "sweep_top": "moves that are in one column",
         "top_label": "answers that are the same",
+        "training_hits": "inputs that the model was trained on",
+        "training_row_hits": "swept records that the model was trained on",
     }
 )
 
@@ -88,6 +91,7 @@ SHARES: Final[Mapping[str, str]] = MappingProxyType(
 NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "atypical": "rarity of the values",
+        "base_label": "answers that are still the first one",
         "big_clusters": "clusters of five and more",
         "cluster_size": "queries around one base",
         "clusters": "clusters per input",
@@ -110,14 +114,13 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "gap_spread": "unevenness of the pauses",
         "label_entropy": "evenness over the answers",
         "label_gain": "gain of the last answer",
-        "base_label": "answers that are still the first one",
         "largest_group": "rows of the largest sweep",
         "near_raw": "step to the nearest input, raw",
         "near_step": "step to the nearest input (1: ordinary)",
         "near_step_spread": "unevenness of the steps",
         "output": "length of answers (log)",
-        "output_growth": "growth of the answers (log)",
         "output_above": "length of answers beside others (log)",
+        "output_growth": "growth of the answers (log)",
         "rate": "queries a minute (log)",
         "rate_growth": "growth over its own rate (log)",
         "record_highs": "new highs of the confidence",
@@ -138,6 +141,8 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "straight": "straightness of the path (-1 to 1)",
         "sweep_bases": "records that were swept",
         "sweep_column": "place of the column",
+        "training_row_surprise": "rarity of so many swept training records",
+        "training_surprise": "rarity of so many training records",
     }
 )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Detector, Floats, LearningDetector, Reason
 from detectors.scoring.nesting import inside, nested
+from monitor.engine.training import Training
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,18 @@ class Test:
 
 class Bank:
     """Detectors in a fixed order. `sensitive` maps a model's name to keyed hashes of the columns that its operator has
-    marked as sensitive, with their names, which the operator wrote down and a finding may therefore show."""
+    marked as sensitive, with their names, which the operator wrote down and a finding may therefore show; `training`
+    to what is known of the records that it was trained on."""
 
-    def __init__(self, detectors: Sequence[Detector], sensitive: Mapping[str, Mapping[int, str]] | None = None) -> None:
+    def __init__(
+        self,
+        detectors: Sequence[Detector],
+        sensitive: Mapping[str, Mapping[int, str]] | None = None,
+        training: Mapping[str, Training] | None = None,
+    ) -> None:
         self.detectors = tuple(sorted(detectors, key=lambda detector: detector.name))
         self.sensitive: Mapping[str, Mapping[int, str]] = {} if sensitive is None else sensitive
+        self.training: Mapping[str, Training] = {} if training is None else training
         self.tests = tuple(
             Test(detector.name, test, detector.family, isinstance(detector, LearningDetector))
             for detector in self.detectors
@@ -87,4 +95,4 @@ class Bank:
         return [detector for detector in self.detectors if isinstance(detector, LearningDetector)]
 
     def _with(self, detectors: Iterable[Detector]) -> Bank:
-        return Bank(tuple(detectors), self.sensitive)
+        return Bank(tuple(detectors), self.sensitive, self.training)

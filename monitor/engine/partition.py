@@ -109,7 +109,8 @@ class PartitionEngine:
             if view is None:
                 self._ignored += len(index)
                 continue
-            for judged in view.feed(prepare(queries, index, shape, view.labels, view.versions)):
+            training = self._bank.training.get(model)
+            for judged in view.feed(prepare(queries, index, shape, view.labels, view.versions, training)):
                 yield from self._court.verdicts(model, judged)
 
     def _view(self, model: str, shape: Shape) -> View | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.features.layout import ENTRY, FAILED, REFUSED
 from detectors.features.neighbours import pack_dense, sketch_bytes
 from detectors.sketch.queries import DENSE, ROWS, TEXT, Queries
+from monitor.engine.training import Training
 
 WIDE: Final = 32  # bits for a width, or for the number of a set of columns
 LABELS: Final = 4_096  # labels of a model that are told apart; further ones are one
@@ -29,7 +30,8 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """n queries of one view in the order of the log; `index` (n,) are their places in the batch."""
+    """n queries of one view in the order of the log; `index` (n,) are their places in the batch. `trained` is empty
+    where the model has no fingerprints of its training data."""
 
     index: NDArray[np.int64]
     clients: Sequence[bytes]
@@ -39,6 +41,7 @@ class Step:
     sketches: NDArray[np.uint8]
     sizes: NDArray[np.float32]
     offsets: NDArray[np.int64]
+    trained: NDArray[np.uint64]
 
     def __len__(self) -> int:
         return len(self.index)
@@ -55,6 +58,7 @@ class Step:
             self.sketches[at],
             self.sizes[at],
             self.offsets[at],
+            self.trained[at],
         )
 
 
@@ -117,8 +121,18 @@ def shapes_of_rows(queries: Queries) -> tuple[list[Shape], NDArray[np.int64]]:
     return [Shape(ROWS, len(own), own) for own in columns], np.array(which, np.int64)
 
 
-def prepare(queries: Queries, index: NDArray[np.int64], shape: Shape, labels: Names, versions: Names) -> Step:
-    """The step for the queries at `index`, which all have that shape."""
+def prepare(
+    queries: Queries,
+    index: NDArray[np.int64],
+    shape: Shape,
+    labels: Names,
+    versions: Names,
+    training: Training | None = None,
+) -> Step:
+    """The step for the queries at `index`, which all have that shape; `training` is what is known of the records that
+    the model was trained on."""
+    key = (shape.kind, shape.width, shape.columns)
+    none = np.zeros(0, np.uint64)
     return Step(
         index=index,
         clients=[queries.client[i] for i in index.tolist()],
@@ -128,6 +142,7 @@ def prepare(queries: Queries, index: NDArray[np.int64], shape: Shape, labels: Na
         sketches=pack(queries, queries.row[index], shape),
         sizes=np.stack([queries.input_size[index], queries.output_size[index]], axis=1),
         offsets=queries.offset[index],
+        trained=none if training is None else training.hits(queries, index, key),
     )
 
 

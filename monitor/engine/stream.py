@@ -77,7 +77,7 @@ class Stream:
     def walk(self, step: Step, baseline: Baseline, sensitive: np.uint64, out: Out) -> Walked:
         """Walk a step that `out` has room for; `out` is overwritten."""
         slots = self.windows.slots(step.clients, step.groups)
-        steps = Steps(slots, step.events, step.exact, step.sketches, step.sizes, step.offsets)
+        steps = Steps(slots, step.events, step.exact, step.sketches, step.sizes, step.offsets, step.trained)
         rooted, shape = self.number != ALL, self.shape
         ended = walk(shape.kind, shape.width, steps, self.windows.state, baseline, sensitive, rooted, out)
         at = out.ended[:ended].copy()
@@ -121,6 +121,7 @@ def routed(step: Step, out: Out, stream: int) -> tuple[Step, NDArray[np.int64]]:
         sketches=np.where(early[:, None], out.base_sketches[at], step.sketches[at]),
         sizes=step.sizes[at],
         offsets=step.offsets[at],
+        trained=np.where(early, np.uint64(0), step.trained[at]) if len(step.trained) else step.trained,
     )
     return sub, at
 

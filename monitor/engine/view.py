@@ -15,6 +15,7 @@ from detectors.features.walk import FEATURES, Out
 from detectors.features.windows import Windows
 from detectors.scoring import baselines as fitting
 from detectors.scoring.nesting import inside, nested
+from detectors.scoring.rates import population
 from detectors.scoring.samples import Samples
 from detectors.scoring.tail import raised_floor
 from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, scheduled
@@ -219,6 +220,7 @@ class View:
     def _learn(self, rows: NDArray[np.int64], features: Floats) -> None:
         """Teach the detectors from trusted teaching rows, note what is usual, and raise floors."""
         columns = {name: features[:, column] for column, name in enumerate(FEATURES)}
+        self.baseline = self.baseline._replace(rates=population(columns.__getitem__, self._rows.clients[rows]))
         counts = self._rows.blocks[rows]
         lesson = Blocks(self.shape.kind, columns, FIRST_BLOCK + BLOCK * (counts - 1), self._rows.clients[rows], counts)
         self.bank = self.bank.taught(lesson)

@@ -72,14 +72,16 @@ class Edge:
         return [None if one[1] is None else {"sketch": self._fields(made, at)} for at, one in enumerate(inputs)]
 
     def _fields(self, made: SketchedInputs, at: int) -> Json:
-        kind = int(made.kind[at])
+        kind, row = int(made.kind[at]), int(made.row[at])
+        coarse = int(made.dense.coarse[row]) if kind == DENSE else 0
         return {
             "v": SKETCH_VERSION,
             "key": self._epoch,
             "kind": KINDS[kind],
             "exact": f"{int(made.exact[at]):016x}",
+            **({"coarse": f"{coarse:016x}"} if coarse else {}),
             "size": int(made.input_size[at]),
-            "data": b2a_base64(_WRITERS[kind](made, int(made.row[at])), newline=False).decode(),
+            "data": b2a_base64(_WRITERS[kind](made, row), newline=False).decode(),
         }
 
 

@@ -32,13 +32,13 @@ def merge_dense(inputs: list[Any], made: DenseSketches, exact: Words) -> tuple[D
     if not at:
         return made, exact
     n = len(inputs)
-    columns = (made.projection, made.width, made.size, made.segments, made.spread, exact)
-    projection, width, size, segments, spread, exact = (_spread_out(column, n, at) for column in columns)
+    columns = (made.projection, made.width, made.size, made.segments, made.spread, made.coarse, exact)
+    projection, width, size, segments, spread, coarse, exact = (_spread_out(column, n, at) for column in columns)
     for row, one in zip(at, ready, strict=True):
         projection[row] = np.pad(one.projection, (0, MAX_WIDTH - len(one.projection)))
         width[row], size[row], exact[row] = width_of(one.size), one.size, one.exact
-        segments[row], spread[row] = one.fixed["segments"][0], one.fixed["spread"][0]
-    return DenseSketches(projection, width, size, segments, spread), exact
+        segments[row], spread[row], coarse[row] = one.fixed["segments"][0], one.fixed["spread"][0], one.coarse
+    return DenseSketches(projection, width, size, segments, spread, coarse), exact
 
 
 def merge_rows(inputs: list[Any], made: RowSketches, exact: Words) -> tuple[RowSketches, Words]:

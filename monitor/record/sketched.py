@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from binascii import Error as NotBase64
 from binascii import a2b_base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,7 +16,7 @@ from monitor.record.limits import Limits
 from monitor.record.refusal import Refused, Unfamiliar
 
 SKETCH_VERSION: Final = 1
-SKETCH_FIELDS: Final = frozenset({"v", "key", "kind", "exact", "size", "data"})
+SKETCH_FIELDS: Final = frozenset({"v", "key", "kind", "exact", "coarse", "size", "data"})
 
 DENSE_TYPE: Final = np.dtype([("spread", "<f4"), ("segments", "u1", SEGMENTS)])
 CELL_TYPE: Final = np.dtype([("name", "<u4"), ("value", "<u8"), ("code", "u1")])
@@ -30,13 +30,14 @@ _MOST_SIZE: Final = 2**31 - 1
 @dataclass(frozen=True, slots=True)
 class Premade:
     """One sketch: its kind, the exact hash, the size of the input (elements, cells, words), and the fixed part as one
-    structured element, or cells (`fixed`); `projection` of dense inputs."""
+    structured element, or cells (`fixed`); `projection` and `coarse` hash (0: not known) of dense inputs."""
 
     kind: int
     exact: int
     size: int
     fixed: NDArray[np.void]
     projection: NDArray[np.float32]
+    coarse: int = 0
 
 
 _NO_FLOATS: Final = np.zeros(0, np.float32)
@@ -51,14 +52,27 @@ def read_sketch(given: Any, epoch: str, limits: Limits) -> Premade:
         raise Refused("bad-sketch", "input.sketch.v: made by another version")
     if given["key"] != epoch:
         raise Refused("sketch-key", "input.sketch.key: made with the key of another epoch")
-    kind, exact, size, data = _KINDS.get(given["kind"]), given["exact"], given["size"], given["data"]
-    if type(exact) is not str or type(size) is not int or type(data) is not str or kind is None:
+    kind, size, data = _KINDS.get(given["kind"]), given["size"], given["data"]
+    if type(size) is not int or type(data) is not str or kind is None:
         raise Unfamiliar
-    if len(exact) != _EXACT_DIGITS:
-        raise Refused("bad-sketch", "input.sketch.exact: 16 hexadecimal digits were expected")
+    exact = _digits(given["exact"], "exact")
+    coarse = _digits(given["coarse"], "coarse") if given.get("coarse") is not None else 0
     try:
-        return _parse(kind, int.from_bytes(bytes.fromhex(exact)), size, a2b_base64(data, strict_mode=True), limits)
+        sketch = _parse(kind, exact, size, a2b_base64(data, strict_mode=True), limits)
+        return replace(sketch, coarse=coarse) if kind == DENSE else sketch
     except (NotBase64, ValueError, OverflowError):
+        raise Refused("bad-sketch", "input.sketch: cut off, or not in the right form") from None
+
+
+def _digits(written: Any, field: str) -> int:
+    """A hash from its 16 hexadecimal digits."""
+    if type(written) is not str:
+        raise Unfamiliar
+    if len(written) != _EXACT_DIGITS:
+        raise Refused("bad-sketch", f"input.sketch.{field}: 16 hexadecimal digits were expected")
+    try:
+        return int.from_bytes(bytes.fromhex(written))
+    except ValueError:
         raise Refused("bad-sketch", "input.sketch: cut off, or not in the right form") from None
 
 

@@ -91,6 +91,9 @@ class WireSketch(Wire):
     exact: str
     """Keyed hash of the whole input, 16 hexadecimal digits."""
 
+    coarse: str | None = None
+    """Keyed hash of a dense input in 16 levels of its own range, 16 hexadecimal digits."""
+
     size: int
     """Elements, cells or words of the input."""
 

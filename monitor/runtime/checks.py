@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from detectors.sketch.fingerprints import Fingerprints
 from monitor.config.settings import Settings
 from monitor.config.sinks import ElasticsearchSettings, FileSettings, SinkSettings, WebhookSettings
 from monitor.config.sources import KafkaSettings
 from monitor.config.trouble import Trouble
+from monitor.runtime.fingerprints import described, load
 from monitor.runtime.keys import keys_of
 from monitor.runtime.paths import outbox_path, snapshots_path
 
@@ -34,10 +36,13 @@ class Checked:
 
 def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
     """Everything in turn; what is reached over the network only with `connect`."""
-    yield Checked("settings", "good", f"configuration {settings.config_hash()}")
+    known = list(_fingerprints(settings))
+    digests = {model: one.digest for model, one, _ in known if one is not None}
+    yield _tried("settings", lambda: f"configuration {_configuration(settings, digests)}")
     yield _tried("key", lambda: f"epoch {keys_of(settings.keys).epoch}")
     if settings.runtime.learnt is not None:
         yield _tried("learnt", lambda: _learnt(settings))
+    yield from (checked for _, _, checked in known)
     yield from _folders(settings)
     yield _tried("detectors", _detectors)
     yield _tried("source", lambda: _source(settings, connect))
@@ -56,6 +61,19 @@ def _tried(name: str, look: Callable[[], str]) -> Checked:
         return Checked(name, "bad", trouble.what, trouble.where, trouble.mend)
 
 
+def _fingerprints(settings: Settings) -> Iterator[tuple[str, Fingerprints | None, Checked]]:
+    """Each model's training fingerprints (None: refused), and what is to be said of them."""
+    for model, known in settings.engine.known.items():
+        if known.fingerprints is None:
+            continue
+        name = f"fingerprints of {model}"
+        try:
+            one = load(known.fingerprints, model, keys_of(settings.keys))
+            yield model, one, Checked(name, "good", described(one))
+        except Trouble as trouble:
+            yield model, None, Checked(name, "bad", trouble.what, trouble.where, trouble.mend)
+
+
 def _folders(settings: Settings) -> Iterator[Checked]:
     for name, folder in (("outbox", outbox_path(settings).parent), ("snapshots", snapshots_path(settings))):
         there = next(one for one in (folder, *folder.parents) if one.exists())
@@ -72,14 +90,20 @@ def _detectors() -> str:
     return ", ".join(detector_classes())
 
 
+def _configuration(settings: Settings, digests: Mapping[str, str]) -> str:
+    from monitor.runtime.learnt import config_hash
+
+    return config_hash(settings, digests)
+
+
 def _learnt(settings: Settings) -> str:
     from monitor.runtime.engines import bank_of
-    from monitor.runtime.learnt import config_hash, load
+    from monitor.runtime.learnt import load
 
     keys, file = keys_of(settings.keys), settings.runtime.learnt
     assert file is not None
-    models = sorted({model for model, _ in load(file, keys, bank_of(settings, keys)).views})
-    return f"{len(models)} models, findings will say configuration {config_hash(settings)}"
+    models = sorted({model for model, _ in load(file, keys, bank_of(settings, keys, {})).views})
+    return f"begins with {len(models)} models"
 
 
 def _source(settings: Settings, connect: bool) -> str:

@@ -15,6 +15,7 @@ from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoder
 from monitor.record.limits import Limits
 from monitor.runtime.engines import engine_maker
+from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.folder import SnapshotFolder
 from monitor.runtime.health import HealthServer, Pulse
 from monitor.runtime.keys import key_name, keys_of
@@ -42,11 +43,11 @@ def run(settings: Settings) -> bool:
     """
     keys, metrics, clocks = keys_of(settings.keys), Metrics(), Clocks(time.monotonic, time.time)
     pulse = Pulse(clocks.steady, settings.health.stall_seconds)
-    decoder, make = Decoder(keys, Limits.of(settings.records)), engine_maker(settings, keys)
+    known = load_all(settings.engine, keys)
+    decoder, make = Decoder(keys, Limits.of(settings.records)), engine_maker(settings, keys, known)
+    config = config_hash(settings, digests(known))
     snapshots = SnapshotFolder(snapshots_path(settings))
-    partitions = Partitions(
-        make, snapshots, clocks.steady, metrics, config_hash=config_hash(settings), key_epoch=key_name(keys)
-    )
+    partitions = Partitions(make, snapshots, clocks.steady, metrics, config_hash=config, key_epoch=key_name(keys))
     with ExitStack() as stack:
         stack.enter_context(only_process(settings.runtime.state))
         outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)
@@ -56,7 +57,7 @@ def run(settings: Settings) -> bool:
         metrics.count_elsewhere("sink_alerts", "Alerts of each sink, by outcome.", lambda: _outcomes(delivery))
         health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
         stopping = stack.enter_context(_signals())
-        log.info("starting", extra={"health_port": health.port, "config_hash": config_hash(settings)})
+        log.info("starting", extra={"health_port": health.port, "config_hash": config})
         warm_up(decoder, make)
         settle()
         delivery.start()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from detectors.contract import Detector
 from detectors.novelty import Novelty
 from detectors.registry import RegistryError, registered
+from detectors.sketch.fingerprints import Fingerprints
 from detectors.sketch.rows import RowSketcher
 from monitor.config.engine import EngineSettings
 from monitor.config.settings import Settings
@@ -14,17 +15,22 @@ from monitor.config.trouble import Trouble
 from monitor.engine.bank import Bank
 from monitor.engine.learnt import Learnt
 from monitor.engine.partition import Origin, PartitionEngine
+from monitor.engine.training import Training
 from monitor.record.keys import Keys
+from monitor.record.pseudonyms import Pseudonyms
 from monitor.record.raw import Partition
+from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.learnt import config_hash, load
 from monitor.runtime.partitions import EngineMaker
 from monitor.runtime.snapshots import Arrays
 
 
-def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
-    """What makes the engine of a partition. Trouble where detectors, or what was learnt, cannot be loaded."""
-    bank, file = bank_of(settings, keys), settings.runtime.learnt
-    origin = Origin(config_hash(settings), keys.epoch)
+def engine_maker(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerprints] | None = None) -> EngineMaker:
+    """What makes the engine of a partition. Trouble where detectors, training fingerprints or what was learnt cannot be
+    loaded; the fingerprints are those of the settings, unless they are given."""
+    known = load_all(settings.engine, keys) if fingerprints is None else fingerprints
+    bank, file = bank_of(settings, keys, known), settings.runtime.learnt
+    origin = Origin(config_hash(settings, digests(known)), keys.epoch)
     learnt = Learnt() if file is None else load(file, keys, bank)
 
     def make(partition: Partition, arrays: Arrays | None) -> PartitionEngine:
@@ -35,10 +41,12 @@ def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
     return make
 
 
-def bank_of(settings: Settings, keys: Keys) -> Bank:
-    """All registered detectors, with the operator's settings."""
+def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerprints]) -> Bank:
+    """All registered detectors, with the operator's settings and the models' training fingerprints."""
     detectors = [make() for make in detector_classes().values() if make is not Novelty]
-    return Bank([*detectors, Novelty(settings.engine.vote_weight)], sensitive_columns(settings.engine, keys))
+    training = {model: Training(one, evaluators(settings.engine, keys, model)) for model, one in fingerprints.items()}
+    marked = sensitive_columns(settings.engine, keys)
+    return Bank([*detectors, Novelty(settings.engine.vote_weight)], marked, training)
 
 
 def detector_classes() -> Mapping[str, type[Detector]]:
@@ -47,6 +55,12 @@ def detector_classes() -> Mapping[str, type[Detector]]:
         return registered()
     except RegistryError as problem:
         raise Trouble(what=problem.what, where=problem.where, mend=problem.mend) from problem
+
+
+def evaluators(settings: EngineSettings, keys: Keys, model: str) -> frozenset[bytes]:
+    """The pseudonyms of the clients that may ask about the training records of a model."""
+    names = Pseudonyms(keys.pseudonyms, keys.epoch)
+    return frozenset(names.client(name) for name in settings.known[model].evaluators)
 
 
 def sensitive_columns(settings: EngineSettings, keys: Keys) -> dict[str, dict[int, str]]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from numpy.typing import NDArray
@@ -51,15 +52,17 @@ def load(file: Path, keys: Keys, bank: Bank) -> Learnt:
         raise _refused(file, problem) from None
 
 
-def config_hash(settings: Settings) -> str:
-    """16 hexadecimal digits that change with the settings that change findings, and with what engines begin with."""
+def config_hash(settings: Settings, fingerprints: Mapping[str, str] = MappingProxyType({})) -> str:
+    """16 hexadecimal digits that change with the settings that change findings, and with what engines begin with.
+
+    `fingerprints` has the digest of each model's training fingerprints."""
     if settings.runtime.learnt is None:
-        return settings.config_hash()
+        return settings.config_hash(fingerprints)
     try:
         digest, _ = peek(settings.runtime.learnt, _MAGIC, _NAME)
     except (OSError, ValueError) as problem:
         raise _refused(settings.runtime.learnt, problem) from None
-    return blake2b(f"{settings.config_hash()}:{digest}".encode(), digest_size=8).hexdigest()
+    return blake2b(f"{settings.config_hash(fingerprints)}:{digest}".encode(), digest_size=8).hexdigest()
 
 
 def _refused(file: Path, problem: OSError | ValueError) -> Trouble:

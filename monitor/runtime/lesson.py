@@ -13,6 +13,7 @@ from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.record.raw import Partition
 from monitor.runtime.engines import bank_of
+from monitor.runtime.fingerprints import load_all
 from monitor.runtime.replay import Tally, batches
 from monitor.sources.protocol import Progress
 
@@ -32,7 +33,7 @@ def hear(
     read.
     """
     decoder = Decoder(keys, Limits.of(settings.records))
-    engine = PartitionEngine(PLACE, settings.engine, bank_of(settings, keys))
+    engine = PartitionEngine(PLACE, settings.engine, bank_of(settings, keys, load_all(settings.engine, keys)))
     for batch in batches(paths, tally, progress):
         decoded = decoder.decode(batch)
         tally.records += len(batch)

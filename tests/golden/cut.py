@@ -1,8 +1,11 @@
 """Cuts the queries of the golden cases out of recorded traffic: python tests/golden/cut.py FOLDER.
 
 FOLDER holds what `python -m traffic` has written. One base log per scene (ordinary clients, so that the
-model is known), and for each case the records of one client, or of all keys that one spray tries. The alerts are then
+model is known), and for each case the records of one client, or of all keys that one spray tries. For cases whose
+model has fingerprints (they hold an empty file `fingerprinted`), the training records of the scene. The alerts are then
 written by `pytest tests/test_golden.py --update`, and the diff of the alerts is the review.
+
+python tests/golden/cut.py FOLDER CASE... writes those cases alone, beside the training records.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import zstandard
@@ -34,12 +38,17 @@ CASES: dict[str, tuple[str, str, str, int, float]] = {
     "inversion/noisy-camera": ("digits", "noisy-camera", "", 0, 1),
     "membership-inference/attack": ("digits", "augmentation", "", 0, 1),
     "membership-inference/slow": ("digits", "noise-cluster", "slow", 0, 1),
+    "membership-inference/score-only": ("hi", "score-only", "", 0, 1),
+    "membership-inference/score-only-slow": ("digits", "score-only", "slow", 0, 1),
+    "membership-inference/nightly-batch": ("hi", "nightly-batch", "", 9, 1),
     "membership-inference/augmentation-user": ("digits", "augmentation-user", "", 0, 1),
     "extraction/attack": ("hi", "uniform-rows", "", 0, 1),
     "extraction/slow": ("digits", "random-noise", "slow", 0, 1),
     "extraction/strange-user": ("digits", "strange-user", "", 0, 1),
     "attribute-inference/attack": ("hi", "csmia-race", "", 0, 1),
     "attribute-inference/slow": ("hi", "csmia-hispanic", "slow", 0, 1),
+    "attribute-inference/among-others": ("hi", "csmia-hispanic", "diluted-80", 0, 1),
+    "attribute-inference/audit": ("hi", "fairness-audit", "", 2, 1),
     "attribute-inference/pricing": ("hi", "pricing", "", 0, 1),
     "property-inference/attack": ("digits", "probe-replay", "", 0, 1),
     "property-inference/slow": ("hi", "row-probe-replay", "slow", 0, 1),
@@ -52,20 +61,38 @@ CASES: dict[str, tuple[str, str, str, int, float]] = {
     "access/expired-key": ("digits", "expired-key", "", 0, 1),
 }
 
+#: Cases in which the model has fingerprints of its training data.
+FINGERPRINTED = frozenset(
+    {
+        "membership-inference/score-only",
+        "membership-inference/score-only-slow",
+        "membership-inference/nightly-batch",
+        "attribute-inference/among-others",
+        "attribute-inference/audit",
+    }
+)
 
-def main(folder: Path) -> None:
-    """Write all bases and cases."""
+
+def main(folder: Path, wanted: list[str]) -> None:
+    """Write the cases that are wanted; without any named, all bases, training records and cases."""
     for scene in ORDINARY:
         labels = json.loads((folder / f"{scene}-tune.labels.json").read_text())
         base = [name for name, label in labels.items() if label["kind"] in ORDINARY[scene]][:CLIENTS]
         chosen = {case: (client(labels, *given), given[3]) for case, (of, *given) in CASES.items() if of == scene}
+        if wanted:
+            chosen = {case: one for case, one in chosen.items() if case in wanted}
         kept: dict[str, list[bytes]] = {name: [] for name in (*base, *(name for name, _ in chosen.values()))}
         for line, name in records(folder / f"{scene}-tune.ndjson.zst"):
             if name in kept and (name not in base or len(kept[name]) < QUERIES):
                 kept[name].append(line)
-        write(HERE / "base" / f"{scene}.ndjson.zst", [line for name in base for line in kept[name]])
+        if not wanted:
+            write(HERE / "base" / f"{scene}.ndjson.zst", [line for name in base for line in kept[name]])
+        (HERE / "training").mkdir(exist_ok=True)
+        copyfile(folder / f"{scene}-tune.training.ndjson.zst", HERE / "training" / f"{scene}.ndjson.zst")
         for case, (name, slower) in chosen.items():
             write(HERE / case / "queries.ndjson.zst", stretched(kept[name], slower))
+            if case in FINGERPRINTED:
+                (HERE / case / "fingerprinted").touch()
 
 
 def client(labels: dict[str, Any], kind: str, variant: str, number: int, _: float) -> str:
@@ -108,4 +135,4 @@ def write(path: Path, lines: list[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

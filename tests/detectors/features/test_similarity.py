@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hand import asked, chain, window
 
-from detectors.features.layout import LINKED, REPEAT, STAR
+from detectors.features.layout import LINKED, SAME_PATCH, REPEAT, STAR
 from detectors.features.similarity import NAMES, clusters, largest, runs, similarity
 
 
@@ -50,13 +50,11 @@ def test_two_chains_that_take_turns_are_interleaved() -> None:
     assert (found["big_clusters"], found["largest_cluster"], found["run_length"]) == (2, 0.5, 0.0)
 
 
-def test_the_same_patch_on_base_after_base() -> None:
-    flags = np.full(20, LINKED)
-    flags[:2] = 0
-    given = {"base": np.arange(20) % 2, "flags": flags}
-    assert similar(window(20, mask=0b111, **given))["same_mask_next_base"] == pytest.approx(18 / 20)
-    assert similar(window(20, mask=1 << np.arange(20), **given))["same_mask_next_base"] == 0
-    assert similar(chain(20, mask=0b111))["same_mask_next_base"] == 0, "one base"
+def test_the_share_of_patched_copies() -> None:
+    flags = np.zeros(20, np.uint16)
+    flags[5:] = SAME_PATCH
+    assert similar(window(20, flags=flags))["same_mask_next_base"] == pytest.approx(15 / 20)
+    assert similar(window(20))["same_mask_next_base"] == 0
 
 
 def test_how_much_of_the_input_moves() -> None:

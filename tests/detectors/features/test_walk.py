@@ -21,6 +21,8 @@ from detectors.features.layout import (
     SAME_LAG,
     STAR,
     TRAIL,
+    TRAINED,
+    TRAINED_ROW,
 )
 from detectors.features.neighbours import pack_dense, sketch_bytes
 from detectors.features.walk import FEATURES, Out, Steps, gather, room, seen, teaches, walk
@@ -46,7 +48,9 @@ class Walker:
         if self.baseline is None:
             self.baseline = unknown(self.columns)
 
-    def __call__(self, sketches: Any, client: bytes = ALICE, exact: Any = 0, **given: Any) -> tuple[Out, int]:
+    def __call__(
+        self, sketches: Any, client: bytes = ALICE, exact: Any = 0, trained: Any = (), **given: Any
+    ) -> tuple[Out, int]:
         """Walk packed sketches of one client; `given` are columns of entries, and sizes."""
         n = len(sketches)
         events = np.zeros(n, ENTRY)
@@ -60,7 +64,8 @@ class Walker:
         hashes[:] = np.asarray(exact, np.uint64) << np.uint64(40)
         slots = self.windows.slots([client] * n, [b""] * n)
         first = self.windows.queries
-        steps = Steps(slots, events, hashes, np.asarray(sketches, np.uint8), sizes, np.arange(first, first + n))
+        packed, offsets = np.asarray(sketches, np.uint8), np.arange(first, first + n)
+        steps = Steps(slots, events, hashes, packed, sizes, offsets, np.asarray(trained, np.uint64))
         out = room(n, self.windows.state.sketches.shape[2])
         assert self.baseline is not None
         return out, walk(self.kind, self.width, steps, self.windows.state, self.baseline, np.uint64(0), False, out)
@@ -328,3 +333,34 @@ def test_how_queries_are_cut_into_steps_does_not_matter(kind: int) -> None:
 def test_a_row_without_columns() -> None:
     _, ended = Walker(ROWS, columns=0)(np.zeros((20, 0), np.uint8))
     assert ended == 1
+
+
+WHOLE = 1 << 63
+
+
+def test_training_records_are_flagged_whole_and_but_for_the_moved_column() -> None:
+    walker = Walker(ROWS, 3)
+    codes = [[0, 0, 0], [0, 1, 0], [0, 2, 0], [3, 2, 0], [4, 5, 6]]
+    trained = [WHOLE, 0b010, 0b101, 0b010, WHOLE | 0b111]
+    walker(rows(codes), exact=np.arange(1, 6), trained=trained)
+    flags = walker.window()["flags"]
+    assert [bool(flag & TRAINED) for flag in flags] == [True, False, False, False, True]
+    assert [bool(flag & TRAINED_ROW) for flag in flags] == [False, True, False, False, False]
+
+
+def test_a_moved_column_63_is_not_taken_for_the_whole_record() -> None:
+    codes = np.zeros((2, 64), int)
+    codes[1, 63] = 1
+    walker = Walker(ROWS, 64)
+    walker(rows(codes), exact=[1, 2], trained=[0, WHOLE])
+    assert not walker.window()["flags"][1] & TRAINED_ROW
+
+
+def test_without_fingerprints_nothing_is_said_of_training_records() -> None:
+    names = ("training_hits", "training_surprise", "training_row_hits", "training_row_surprise")
+    at = [FEATURES.index(name) for name in names]
+    for trained, known in (((), False), (np.zeros(20), True)):
+        out, ended = Walker(OPAQUE)(opaque(20), exact=np.arange(1, 21), trained=trained)
+        assert ended == 1
+        assert np.isfinite(out.features[0, at[:2]]).all() == known
+        assert np.isnan(out.features[0, at[2:]]).all(), "opaque inputs have no columns"

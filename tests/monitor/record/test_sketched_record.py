@@ -74,6 +74,8 @@ def sketched(**changes: Any) -> dict[str, Any]:
         ("bad-sketch", {"exact": "0000000000000001"}),
         ("bad-sketch", {"exact": "x"}),
         ("bad-sketch", {"exact": "f" * 40}),
+        ("bad-sketch", {"exact": "g" * 16}),
+        ("wrong-type", {"exact": 5}),
         ("bad-sketch", {"data": "AAAA"}),
         ("bad-sketch", {"data": ""}),
         ("bad-sketch", {"data": "?"}),
@@ -90,6 +92,28 @@ def sketched(**changes: Any) -> dict[str, Any]:
 )
 def test_sketches_that_are_none(reject, reason: str, changes: dict[str, Any]) -> None:
     assert reject(sketched(**changes)) == reason
+
+
+def test_a_picture_goes_with_its_coarse_hash_and_may_go_without() -> None:
+    tensor = {"tensor": {"shape": [6, 6], "datatype": "UINT8", "data": list(range(0, 180, 5))}}
+    made = orjson.loads(EDGE.sketch_record(dumps(record(input=tensor))))
+    assert len(made["input"]["sketch"]["coarse"]) == 16
+    with_it = DECODER.decode(batch([dumps(made)]))
+    assert with_it.unknown_fields == 0
+    assert with_it.queries.dense.coarse[0] == int(made["input"]["sketch"]["coarse"], 16)
+    del made["input"]["sketch"]["coarse"]
+    without = DECODER.decode(batch([dumps(made)])).queries
+    assert without.dense.coarse[0] == 0
+    assert without.exact[0] == with_it.queries.exact[0]
+
+
+@pytest.mark.parametrize(("reason", "coarse"), [("bad-sketch", "x"), ("bad-sketch", "x" * 16), ("wrong-type", 5)])
+def test_coarse_hashes_that_are_none(reject, reason: str, coarse: Any) -> None:
+    assert reject(sketched(coarse=coarse)) == reason
+
+
+def test_only_dense_inputs_have_a_coarse_hash() -> None:
+    assert not DECODER.decode(batch([dumps(sketched(coarse="0" * 15 + "1"))])).queries.dense.coarse.any()
 
 
 def test_the_key_at_the_edge_is_that_of_the_monitor() -> None:
