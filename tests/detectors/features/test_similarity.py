@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hand import asked, chain, window
 
-from detectors.features.layout import LINKED, SAME_PATCH, REPEAT, STAR
+from detectors.features.layout import LINKED, REPEAT, SAME_PATCH, STAR
 from detectors.features.similarity import NAMES, clusters, largest, runs, similarity
 
 
