@@ -11,7 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.features import confidence, manifold, repeats, similarity, sweeps, tempo
+from detectors.features import confidence, manifold, prompts, repeats, similarity, sweeps, tempo
 from detectors.features.baseline import Baseline
 from detectors.features.layout import (
     BLOCK,
@@ -33,13 +33,13 @@ from detectors.features.layout import (
 from detectors.features.manifold import residual
 from detectors.features.neighbours import changes, nearest, unpack_dense
 from detectors.features.numbers import bits
-from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS
+from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS, TEXT
 
 #: Where each family's columns begin in a block's row of features.
-FAMILIES: Final = (similarity, repeats, confidence, tempo, manifold, sweeps)
+FAMILIES: Final = (similarity, repeats, confidence, tempo, manifold, sweeps, prompts)
 FEATURES: Final = tuple(name for family in FAMILIES for name in family.NAMES)
 STARTS: Final = tuple(sum(len(family.NAMES) for family in FAMILIES[:i]) for i in range(len(FAMILIES)))
-S0, S1, S2, S3, S4, S5 = STARTS
+S0, S1, S2, S3, S4, S5, S6 = STARTS
 WIDTH: Final = len(FEATURES)
 
 SHORT: Final = 0.1  # weight of the newest query in a short moving average
@@ -341,8 +341,9 @@ def keep(entry: Any, packed: NDArray[np.uint8], state: State, slot: int) -> None
 
 
 @njit(cache=True)
-def gather(state: State, slot: int, window: Any) -> int:
-    """Copy a client's window, oldest first; returns how many queries it holds."""
+def gather(state: State, slot: int, window: Any, sketches: NDArray[np.uint8]) -> int:
+    """Copy a client's window, oldest first, and as many of its sketches as there is room for; returns how many queries
+    it holds."""
     pages = state.pages[slot]
     room = len(pages) * PAGE
     count = state.headers[slot].count
@@ -350,12 +351,25 @@ def gather(state: State, slot: int, window: Any) -> int:
     for query in range(first, count):
         ring = query % room
         window[query - first] = state.entries[pages[ring // PAGE], ring % PAGE]
+        if query - first < len(sketches):
+            sketches[query - first] = state.sketches[pages[ring // PAGE], ring % PAGE]
     return int(count - first)
 
 
 @njit(cache=True)
-def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int, sensitive: Any, out: Any) -> None:
-    """Fill one block's row of features in the order of FEATURES; what this kind of input does not have stays NaN."""
+def block(
+    kind: int,
+    window: Any,
+    packed: NDArray[np.uint8],
+    header: Any,
+    baseline: Baseline,
+    columns: int,
+    sensitive: Any,
+    out: Any,
+) -> None:
+    """Fill one block's row of features in the order of FEATURES; what this kind of input does not have stays NaN.
+
+    `packed` are the window's sketches, of texts alone."""
     out[:] = np.nan
     near, apart = (baseline.near, baseline.apart) if kind == DENSE else (1.0, 1.0)
     similarity.similarity(window, 0, near, apart, SEGMENTS if kind == DENSE else max(columns, 1), out[S0:S1])
@@ -367,7 +381,9 @@ def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int,
         if np.isnan(baseline.link):
             out[S0 : S1 - 2] = np.nan
     if kind == ROWS and columns > 0:
-        sweeps.sweeps(window, sensitive, baseline.domain, out[S5:])
+        sweeps.sweeps(window, sensitive, baseline.domain, out[S5:S6])
+    if kind == TEXT:
+        prompts.prompts(window, packed, out[S6:])
 
 
 @njit(cache=True)
@@ -404,6 +420,7 @@ def walk(
     """
     floats = np.zeros((3, MAX_WIDTH), np.float32)
     scratch = np.empty(state.pages.shape[1] * PAGE, ENTRY)
+    texts = np.empty((len(scratch) if kind == TEXT else 0, steps.sketches.shape[1]), np.uint8)
     columns = steps.sketches.shape[1] // 2 if kind == ROWS else 0
     blocks = 0
     for i in range(len(steps.slots)):
@@ -435,8 +452,8 @@ def walk(
         if ends or entry.streams:
             out.heads[i], out.classes[i] = header, seen(state.classes[slot])
         if ends:
-            n = gather(state, slot, scratch)
-            block(kind, scratch[:n], header, baseline, columns, sensitive, out.features[blocks])
+            n = gather(state, slot, scratch, texts)
+            block(kind, scratch[:n], texts[:n], header, baseline, columns, sensitive, out.features[blocks])
             out.ended[blocks] = i
             blocks += 1
     return blocks

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sketch.keyed import joined
 from detectors.sketch.queries import MINHASHES, TextSketches
-from detectors.sketch.text import ENDS, TextSketcher, count_words
+from detectors.sketch.text import TextSketcher
+from detectors.sketch.words import ENDS
 
 SKETCHER = TextSketcher(bytes(range(32)))
 
@@ -66,7 +66,7 @@ def test_unlike_texts() -> None:
 )
 def test_words(text: str, count: int) -> None:
     assert words(text) == [count]
-    assert count_words(*joined([text.encode()])).tolist() == [count]
+    assert SKETCHER.answers([text]).words.tolist() == [count]
 
 
 def test_case_and_punctuation_do_not_count_but_words_do() -> None:
