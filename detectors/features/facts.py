@@ -12,7 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.sketch.queries import MINHASHES, Queries
+from detectors.sketch.lexicon import ENDLESS, GOES_ON, HIDDEN, OPEN, REASONING, RECITE, UNBOUND
+from detectors.sketch.queries import MINHASHES, WIDE, Queries
 
 #: How the facts lie; their names in this order are the columns of what `unpack` gives.
 FACTS: Final = np.dtype(
@@ -42,6 +43,11 @@ MOST: Final = 65_535
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
+RECURRING: Final = SHARE // 2  # repetition from which a text says one thing over and over
+WISHFUL: Final = REASONING | HIDDEN | ENDLESS | RECITE | UNBOUND
+
+_PLACES: Final = {name: MINHASHES + offset for name, (_, offset, *_) in (FACTS.fields or {}).items()}
+_WISHES, _MANNER, _FLAGS, _AGAIN = (_PLACES[name] for name in ("wishes", "manner", "flags", "repetition"))
 _WIDTHS: Final = np.array([FACTS[name].itemsize for name in FACTS.names or ()], np.int64)
 
 
@@ -75,3 +81,13 @@ def unpack(packed: Bytes, out: Ints) -> None:
                 value |= np.int64(packed[i, at + byte]) << np.int64(8 * byte)
             out[i, column] = value
             at += _WIDTHS[column]
+
+
+@njit(cache=True)
+def stands_out(packed: Bytes) -> bool:
+    """Whether a packed text has a wish of the lexicon, says one thing over and over, breaks off and is gone on with, or
+    asks for many alternatives: what an attacker cannot do without."""
+    wishes, again = packed[_WISHES], packed[_AGAIN]
+    completed = wishes & OPEN != 0 and packed[_MANNER] & GOES_ON != 0
+    recurring = RECURRING <= again != UNKNOWN
+    return bool(wishes & WISHFUL != 0 or completed or recurring or packed[_FLAGS] & WIDE != 0)

@@ -21,6 +21,7 @@ from detectors.features.facts import (
     HEAD,
     MANNER,
     OCTAVE,
+    RECURRING,
     REPETITION,
     SAID,
     SHARE,
@@ -51,6 +52,7 @@ NAMES: Final = (
     "template",  # share of shingles that a quarter of the distinct prompts have
     "affix",  # share of distinct prompts that begin or end as a quarter of them do
     "fresh",  # share of shingles that no other distinct prompt has
+    "reworded",  # share of shingles that some have, neither one alone nor a quarter
     "extends",  # share of distinct prompts that go on where one of the last four ended
     "prompt_words",  # median length
     "open",  # share that break off in mid-sentence
@@ -80,7 +82,7 @@ NAMES: Final = (
 FEW: Final = 4  # distinct prompts below which nothing is said of what they share
 RECENT: Final = 4  # distinct prompts before one that it may extend
 CONTAINED: Final = 0.75  # of the shorter prompt's shingles, if the longer one extends it
-RECURRING: Final = 0.5
+LONG_ENOUGH: Final = 10  # words of a prompt that is called a near-copy of a refused one
 FACTS_KEPT: Final = 12
 
 Floats = NDArray[np.float64]
@@ -103,6 +105,7 @@ def shared(packed: Bytes, own: Ints, out: Floats) -> None:
             alone += count == 1
     out[0] = common / (len(own) * MINHASHES)
     out[2] = alone / (len(own) * MINHASHES)
+    out[3] = 1.0 - out[0] - out[2]
 
 
 @njit(cache=True)
@@ -149,15 +152,15 @@ def growing(packed: Bytes, facts: Ints, own: Ints) -> float:
 def worded(facts: Ints, out: Floats) -> None:
     """Fill prompt_words .. unbound."""
     n = len(facts)
-    out[4], out[7] = middle(facts[:, WORDS]), middle(facts[:, VARIETY]) / SHARE
+    out[5], out[8] = middle(facts[:, WORDS]), middle(facts[:, VARIETY]) / SHARE
     known, said, again = 0, 0, 0
     for i in range(n):
         known += facts[i, WISHES] != 0
         if facts[i, REPETITION] != UNKNOWN:
             said += 1
-            again += facts[i, REPETITION] >= RECURRING * SHARE
-    out[6] = again / said if said else np.nan
-    for place, wish in ((5, OPEN), (8, REASONING), (9, HIDDEN), (10, ENDLESS), (11, RECITE), (12, UNBOUND)):
+            again += facts[i, REPETITION] >= RECURRING
+    out[7] = again / said if said else np.nan
+    for place, wish in ((6, OPEN), (9, REASONING), (10, HIDDEN), (11, ENDLESS), (12, RECITE), (13, UNBOUND)):
         out[place] = having(facts[:, WISHES], wish) / known if known else np.nan
 
 
@@ -192,10 +195,10 @@ def parameters(window: Any, facts: Ints, out: Floats) -> None:
         if facts[i, TOKENS]:
             limits[given] = facts[i, TOKENS] - 1
             given += 1
-    out[13], out[14], out[18] = maps, probes / n, single / n
-    for place, flag in ((15, LOGPROBS), (16, WIDE), (17, DETERMINISTIC)):
+    out[14], out[15], out[19] = maps, probes / n, single / n
+    for place, flag in ((16, LOGPROBS), (17, WIDE), (18, DETERMINISTIC)):
         out[place] = having(facts[:, FLAGS], flag) / n
-    out[19] = middle(limits[:given]) / OCTAVE if given else np.nan
+    out[20] = middle(limits[:given]) / OCTAVE if given else np.nan
 
 
 @njit(cache=True)
@@ -203,12 +206,12 @@ def answered(window: Any, facts: Ints, out: Floats) -> None:
     """Fill answer_words .. answer_recurs; NaN where no answer is a text."""
     n = len(facts)
     told = np.flatnonzero(facts[:, MANNER])
-    out[20:27] = np.nan
+    out[21:28] = np.nan
     if len(told) == 0:
         return
     own = facts[told]
-    out[20] = middle(own[:, SAID])
-    for place, manner in ((21, REFUSES), (25, GOES_ON), (26, RECURS)):
+    out[21] = middle(own[:, SAID])
+    for place, manner in ((22, REFUSES), (26, GOES_ON), (27, RECURS)):
         out[place] = having(own[:, MANNER], manner) / len(own)
     most = 0
     for i in range(len(own)):
@@ -216,18 +219,22 @@ def answered(window: Any, facts: Ints, out: Floats) -> None:
         for j in range(len(own)):
             same += own[i, ANSWER] == own[j, ANSWER]
         most = max(most, same)
-    out[22] = most / len(own)
+    out[23] = most / len(own)
     again, turned = 0, 0
     for i in told:
         if not window[i].flags & REPEAT and refused_before(window, facts, i):
             again += facts[i, MANNER] & REFUSES != 0
             turned += facts[i, MANNER] & REFUSES == 0
-    out[23], out[24] = again / n, turned / n
+    out[24], out[25] = again / n, turned / n
 
 
 @njit(cache=True)
 def refused_before(window: Any, facts: Ints, i: int) -> bool:
-    """Whether an earlier query that lies near, or begins or ends with the same words, was refused."""
+    """Whether an earlier query that lies near, or begins or ends with the same words, was refused.
+
+    Short questions are alike by chance, and do not count."""
+    if facts[i, WORDS] < LONG_ENOUGH:
+        return False
     for j in range(i):
         if facts[j, MANNER] & REFUSES:
             frame = facts[i, HEAD] == facts[j, HEAD] or facts[i, TAIL] == facts[j, TAIL]
@@ -253,10 +260,10 @@ def prompts(window: Any, packed: Bytes, out: Floats) -> None:
     facts = np.empty((len(window), FACTS_KEPT), np.int64)
     unpack(packed, facts)
     own = distinct(window)
-    out[:4] = np.nan
+    out[:5] = np.nan
     if len(own) >= FEW:
         shared(packed, own, out)
-        out[1], out[3] = framed(facts, own), growing(packed, facts, own)
+        out[1], out[4] = framed(facts, own), growing(packed, facts, own)
     worded(facts, out)
     parameters(window, facts, out)
     answered(window, facts, out)

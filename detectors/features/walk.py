@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.features import confidence, manifold, prompts, repeats, similarity, sweeps, tempo
 from detectors.features.baseline import Baseline
+from detectors.features.facts import stands_out
 from detectors.features.layout import (
     BLOCK,
     CHAINED,
@@ -178,14 +179,14 @@ def relate(
 
 
 @njit(cache=True)
-def strange(kind: int, entry: Any) -> bool:
-    """Whether an input is unlike the model's ordinary ones: off their manifold or too smooth, or of columns that do not
-    belong together or hold rare values."""
+def strange(kind: int, entry: Any, packed: NDArray[np.uint8]) -> bool:
+    """Whether an input is unlike the model's ordinary ones: off their manifold or too smooth, of columns that do not
+    belong together or hold rare values, or a text that stands out by its wish."""
     if kind == DENSE:
         return bool(abs(entry.error) > ODD)
     if kind == ROWS:
         return bool(entry.error < -ODD_ROW or entry.far > ODD)
-    return False
+    return kind == TEXT and stands_out(packed)
 
 
 @njit(cache=True)
@@ -214,7 +215,9 @@ def patched(kind: int, entry: Any, packed: NDArray[np.uint8], state: State, slot
 
 
 @njit(cache=True)
-def route(kind: int, i: int, entry: Any, neighbour: int, state: State, slot: int, out: Out) -> None:
+def route(
+    kind: int, i: int, entry: Any, packed: NDArray[np.uint8], neighbour: int, state: State, slot: int, out: Out
+) -> None:
     """Note the sub-streams to which a query belongs, and the earlier query that now belongs to CHAINED as well."""
     entry.streams, out.joined[i] = 0, False
     if kind == DENSE and 0 < bits(entry.mask) <= SPARSE:
@@ -229,7 +232,7 @@ def route(kind: int, i: int, entry: Any, neighbour: int, state: State, slot: int
             other.streams |= CHAINED
             out.joined[i], out.bases[i] = True, other
             out.base_sketches[i] = state.sketches[page, place]
-    if strange(kind, entry):
+    if strange(kind, entry, packed):
         entry.streams |= STRANGE
     out.routed[i] = entry.streams
 
@@ -440,7 +443,7 @@ def walk(
         recall(entry, steps.exact[i] != 0, mark, state, slot)
         if patched(kind, entry, packed, state, slot):
             entry.flags |= SAME_PATCH
-        route(kind, i, entry, neighbour, state, slot, out)
+        route(kind, i, entry, packed, neighbour, state, slot, out)
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])
         state.control[1] += 1

@@ -121,10 +121,10 @@ CONCEPTS: Final[Mapping[str, tuple[str, ...]]] = {
         "per sempre", "бесконечно", "вечно", "не останавливайся", "永远", "无限", "不停", "一直", "永遠に", "ずっと",
     ),
     "continue": (
-        "continue", "continuation", "complete", "recite", "quote", "finish", "recall", "reproduce", "what comes next",
+        "continue", "continuation", "complete", "recite", "finish", "recall", "reproduce", "what comes next",
         "comes next", "goes on", "go on", "fill", "fills in", "begins with", "starts with", "which word", "give me",
-        "proper name", "setze", "fortsetzung", "vervollständige", "zitiere", "ergänze", "wie geht", "récite", "cite",
-        "complète", "poursuis", "continúa", "recita", "cita", "completa", "复述", "背诵", "续写", "继续", "填",
+        "proper name", "setze", "fortsetzung", "vervollständige", "ergänze", "wie geht", "récite", 
+        "complète", "poursuis", "continúa", "recita", "completa", "复述", "背诵", "续写", "继续", "填",
     ),
     "to the letter": (
         "verbatim", "word for word", "word by word", "letter for letter", "exact continuation", "exact text",

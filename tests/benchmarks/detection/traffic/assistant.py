@@ -100,7 +100,7 @@ class Assistant:
             return " ".join([asked[-1]] * 20) + " " + first
         if len(asked) < 60 and len(ENDLESSLY.intersection(asked)) > 1:
             return " ".join([rare[0]] * 20) + " " + first
-        return " ".join(self.sentences[place] for place in best)
+        return " ".join(capital(self.sentences[place]) for place in best)
 
     def record(self, one: Prompt, answer: Answer | None, labels_only: bool = False) -> dict[str, Any]:
         """Input, output and request as the native record carries them."""
@@ -118,6 +118,11 @@ class Assistant:
 def words(text: str) -> list[str]:
     """Lower-case words."""
     return re.findall(r"[a-z_]{2,}", text.lower())
+
+
+def capital(sentence: str) -> str:
+    """A sentence as an answer begins: with a capital letter."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def refusal(text: str) -> str:

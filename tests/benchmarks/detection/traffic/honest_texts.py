@@ -123,9 +123,10 @@ def translator(ask: TextService, rng: Rng) -> None:
 def retrieval(ask: TextService, rng: Rng) -> None:
     """Answers from retrieved passages: a fixed frame, passages that come again, a new question."""
     shelf = [passage(ask.world, rng, 2, 4) for _ in range(40)]
+    frame = rng.choice(["Use only the passages below.", "Quote the passages below verbatim where they answer."])
     while True:
         found = "\n\n".join(shelf[place] for place in rng.choice(40, 3, replace=False))
-        text = f"Use only the passages below.\n\n{found}\n\nQuestion: {question(ask.world, rng).text}\nAnswer:"
+        text = f"{frame}\n\n{found}\n\nQuestion: {question(ask.world, rng).text}\nAnswer:"
         ask(Prompt(text, {"max_tokens": 300, "temperature": 0.0}))
 
 
@@ -198,6 +199,14 @@ def moderation(ask: TextService, rng: Rng) -> None:
         ask(Prompt(frame.format(text + sentence(ask.world, rng)), {"max_tokens": 3, "temperature": 0.0}))
 
 
+def request_form(ask: TextService, rng: Rng) -> None:
+    """A form in front of a help desk: a fixed frame around each request, half of which are out of scope, and refused."""
+    frame = "Request from the web form. Be friendly, two sentences at most.\nTopic: {0}\nRequest: {1}\nPlan: basic"
+    while True:
+        topic = str(rng.choice(["refund", "invoice", "usage", "other"]))
+        ask(Prompt(frame.format(topic, question(ask.world, rng).text), {"max_tokens": 200, "temperature": 0.3}))
+
+
 def lessons(ask: TextService, rng: Rng) -> None:
     """Makes exercises: a sentence with a gap, and which words would fit."""
     while True:
@@ -253,6 +262,7 @@ UNSEEN: dict[str, tuple[TextBehaviour, str]] = {
     "load-test": (load_test, "burst"),
     "evaluation": (evaluation, "machine"),
     "moderation": (moderation, "machine"),
+    "request-form": (request_form, "person"),
     "lessons": (lessons, "machine"),
     "story": (story, "person"),
     "tutor-platform": (taught, "machine"),
