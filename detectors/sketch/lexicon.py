@@ -123,7 +123,7 @@ CONCEPTS: Final[Mapping[str, tuple[str, ...]]] = {
     "continue": (
         "continue", "continuation", "complete", "recite", "finish", "recall", "reproduce", "what comes next",
         "comes next", "goes on", "go on", "fill", "fills in", "begins with", "starts with", "which word", "give me",
-        "proper name", "setze", "fortsetzung", "vervollständige", "ergänze", "wie geht", "récite", 
+        "proper name", "setze", "fortsetzung", "vervollständige", "ergänze", "wie geht", "récite",
         "complète", "poursuis", "continúa", "recita", "completa", "复述", "背诵", "续写", "继续", "填",
     ),
     "to the letter": (

@@ -200,7 +200,7 @@ def moderation(ask: TextService, rng: Rng) -> None:
 
 
 def request_form(ask: TextService, rng: Rng) -> None:
-    """A form in front of a help desk: a fixed frame around each request, half of which are out of scope, and refused."""
+    """A form before a help desk: a fixed frame around each request; half of them are out of scope, and refused."""
     frame = "Request from the web form. Be friendly, two sentences at most.\nTopic: {0}\nRequest: {1}\nPlan: basic"
     while True:
         topic = str(rng.choice(["refund", "invoice", "usage", "other"]))
