@@ -6,7 +6,8 @@ growth against the client's own past, in volume and in size, and sizes far beyon
 Sources: Shumailov et al., Sponge Examples (EuroS&P 2021) for inputs that cost most; ATLAS for the rest.
 
 Honest look-alikes: load tests and launches grow in volume alone and at known times; batch jobs are large but have
-always been; agents send transcripts longer than anybody's prompts, and ask for short answers. Fails in the first hours of a client, which has no past to be held against.
+always been; agents send transcripts longer than anybody's prompts, and ask for short answers. Fails in the first hours
+of a client, which has no past to be held against.
 
 >>> from detectors.checks import one_block
 >>> burst = one_block(0, rate_growth=12, rate=8)

@@ -33,7 +33,7 @@ from detectors.features.facts import (
     WORDS,
     unpack,
 )
-from detectors.features.layout import LINKED, REPEAT
+from detectors.features.layout import LINKED, PAGE, REPEAT
 from detectors.features.numbers import quantile
 from detectors.sketch.lexicon import (
     ENDLESS,
@@ -267,3 +267,13 @@ def prompts(window: Any, packed: Bytes, out: Floats) -> None:
     worded(facts, out)
     parameters(window, facts, out)
     answered(window, facts, out)
+
+
+@njit(cache=True)
+def looked_at(window: Any, pages: NDArray[np.int32], sketches: Bytes, count: int, out: Floats) -> None:
+    """The same for the window of a client of so many queries, whose packed sketches lie in a ring of pages."""
+    packed = np.empty((len(window), sketches.shape[2]), np.uint8)
+    for i in range(len(window)):
+        ring = (count - len(window) + i) % (len(pages) * PAGE)
+        packed[i] = sketches[pages[ring // PAGE], ring % PAGE]
+    prompts(window, packed, out)

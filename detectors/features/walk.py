@@ -344,9 +344,8 @@ def keep(entry: Any, packed: NDArray[np.uint8], state: State, slot: int) -> None
 
 
 @njit(cache=True)
-def gather(state: State, slot: int, window: Any, sketches: NDArray[np.uint8]) -> int:
-    """Copy a client's window, oldest first, and as many of its sketches as there is room for; returns how many queries
-    it holds."""
+def gather(state: State, slot: int, window: Any) -> int:
+    """Copy a client's window, oldest first; returns how many queries it holds."""
     pages = state.pages[slot]
     room = len(pages) * PAGE
     count = state.headers[slot].count
@@ -354,25 +353,12 @@ def gather(state: State, slot: int, window: Any, sketches: NDArray[np.uint8]) ->
     for query in range(first, count):
         ring = query % room
         window[query - first] = state.entries[pages[ring // PAGE], ring % PAGE]
-        if query - first < len(sketches):
-            sketches[query - first] = state.sketches[pages[ring // PAGE], ring % PAGE]
     return int(count - first)
 
 
 @njit(cache=True)
-def block(
-    kind: int,
-    window: Any,
-    packed: NDArray[np.uint8],
-    header: Any,
-    baseline: Baseline,
-    columns: int,
-    sensitive: Any,
-    out: Any,
-) -> None:
-    """Fill one block's row of features in the order of FEATURES; what this kind of input does not have stays NaN.
-
-    `packed` are the window's sketches, of texts alone."""
+def block(kind: int, window: Any, header: Any, baseline: Baseline, columns: int, sensitive: Any, out: Any) -> None:
+    """Fill one block's row of features in the order of FEATURES; what this kind of input does not have stays NaN."""
     out[:] = np.nan
     near, apart = (baseline.near, baseline.apart) if kind == DENSE else (1.0, 1.0)
     similarity.similarity(window, 0, near, apart, SEGMENTS if kind == DENSE else max(columns, 1), out[S0:S1])
@@ -385,8 +371,6 @@ def block(
             out[S0 : S1 - 2] = np.nan
     if kind == ROWS and columns > 0:
         sweeps.sweeps(window, sensitive, baseline.domain, out[S5:S6])
-    if kind == TEXT:
-        prompts.prompts(window, packed, out[S6:])
 
 
 @njit(cache=True)
@@ -423,7 +407,6 @@ def walk(
     """
     floats = np.zeros((3, MAX_WIDTH), np.float32)
     scratch = np.empty(state.pages.shape[1] * PAGE, ENTRY)
-    texts = np.empty((len(scratch) if kind == TEXT else 0, steps.sketches.shape[1]), np.uint8)
     columns = steps.sketches.shape[1] // 2 if kind == ROWS else 0
     blocks = 0
     for i in range(len(steps.slots)):
@@ -455,8 +438,12 @@ def walk(
         if ends or entry.streams:
             out.heads[i], out.classes[i] = header, seen(state.classes[slot])
         if ends:
-            n = gather(state, slot, scratch, texts)
-            block(kind, scratch[:n], texts[:n], header, baseline, columns, sensitive, out.features[blocks])
+            n = gather(state, slot, scratch)
+            block(kind, scratch[:n], header, baseline, columns, sensitive, out.features[blocks])
+            if kind == TEXT:
+                prompts.looked_at(
+                    scratch[:n], state.pages[slot], state.sketches, header.count, out.features[blocks, S6:]
+                )
             out.ended[blocks] = i
             blocks += 1
     return blocks

@@ -1,4 +1,4 @@
-"""Cuts the queries of the golden cases out of recorded traffic: python tests/golden/cut.py FOLDER.
+"""Cuts the queries of the golden cases out of recorded traffic: python tests/golden/cut.py FOLDER [SCENE ...].
 
 FOLDER holds what `python -m traffic` has written. One base log per scene (ordinary clients, so that the
 model is known), and for each case the records of one client, or of all keys that one spray tries. The alerts are then
@@ -21,7 +21,9 @@ HERE = Path(__file__).parent
 ORDINARY = {
     "digits": ("user", "both-versions", "file-order", "many-users"),
     "hi": ("user", "branch", "nightly-batch", "segment"),
+    "text": ("user", "tutor", "summariser", "retries"),
 }
+MODELS = {"text": "assistant"}  # where the model is not named like its scene
 CLIENTS, QUERIES = 36, 40
 
 #: case: scene, kind of client, variant, which of them, how many times slower
@@ -47,15 +49,28 @@ CASES: dict[str, tuple[str, str, str, int, float]] = {
     "cost/attack": ("digits", "volume-burst", "", 0, 1),
     "cost/slow": ("digits", "volume-burst", "", 3, 2),
     "cost/load-test": ("digits", "load-test", "", 0, 1),
+    "evasion/jailbreak-attack": ("text", "mutation-wrappers", "", 0, 1),
+    "evasion/jailbreak-slow": ("text", "mutation-search", "slow", 0, 1),
+    "evasion/request-form": ("text", "request-form", "", 0, 1),
+    "evasion/support": ("text", "support", "", 20, 1),
+    "llm-leakage/attack": ("text", "reasoning-traces", "", 0, 1),
+    "llm-leakage/slow": ("text", "instruction-fishing", "slow", 0, 1),
+    "llm-leakage/biases-attack": ("text", "logit-bias", "", 0, 1),
+    "llm-leakage/repetition-attack": ("text", "divergence", "", 0, 1),
+    "llm-leakage/prefixes-slow": ("text", "prefix-probing", "slow", 0, 1),
+    "llm-leakage/tutor-platform": ("text", "tutor-platform", "", 0, 1),
+    "llm-leakage/sorter": ("text", "sorter", "", 10, 1),
+    "llm-leakage/perplexity": ("text", "perplexity", "", 10, 1),
+    "llm-leakage/transcript-agent": ("text", "transcript-agent", "", 0, 1),
     "access/attack": ("hi", "many-models", "", 1, 1),
     "access/slow": ("hi", "many-models", "", 0, 1.5),
     "access/expired-key": ("digits", "expired-key", "", 0, 1),
 }
 
 
-def main(folder: Path) -> None:
-    """Write all bases and cases."""
-    for scene in ORDINARY:
+def main(folder: Path, scenes: list[str]) -> None:
+    """Write the bases and cases of these scenes, of all if none is given."""
+    for scene in scenes or ORDINARY:
         labels = json.loads((folder / f"{scene}-tune.labels.json").read_text())
         base = [name for name, label in labels.items() if label["kind"] in ORDINARY[scene]][:CLIENTS]
         chosen = {case: (client(labels, *given), given[3]) for case, (of, *given) in CASES.items() if of == scene}
@@ -63,7 +78,7 @@ def main(folder: Path) -> None:
         for line, name in records(folder / f"{scene}-tune.ndjson.zst"):
             if name in kept and (name not in base or len(kept[name]) < QUERIES):
                 kept[name].append(line)
-        write(HERE / "base" / f"{scene}.ndjson.zst", [line for name in base for line in kept[name]])
+        write(HERE / "base" / f"{MODELS.get(scene, scene)}.ndjson.zst", [line for name in base for line in kept[name]])
         for case, (name, slower) in chosen.items():
             write(HERE / case / "queries.ndjson.zst", stretched(kept[name], slower))
 
@@ -108,4 +123,4 @@ def write(path: Path, lines: list[bytes]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
