@@ -134,7 +134,7 @@ def test_texts_that_are_answered_keep_their_beginning_and_manner(decode) -> None
     assert queries.answer[0] == queries.answer[1] != queries.answer[2]
     assert queries.answer[3:].tolist() == [0, 0]
     assert queries.manner.tolist() == [ANSWERED | REFUSES, ANSWERED, ANSWERED | GOES_ON, 0, 0]
-    assert queries.output_size.tolist() == [9, 7, 4, 0, 0]
+    assert queries.output_size.tolist() == [10, 7, 4, 0, 0]
 
 
 def test_several_queries_in_one_record(decode) -> None:
