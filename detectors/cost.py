@@ -6,7 +6,8 @@ growth against the client's own past, in volume and in size, and sizes far beyon
 Sources: Shumailov et al., Sponge Examples (EuroS&P 2021) for inputs that cost most; ATLAS for the rest.
 
 Honest look-alikes: load tests and launches grow in volume alone and at known times; batch jobs are large but have
-always been. Fails in the first hours of a client, which has no past to be held against.
+always been; agents send transcripts longer than anybody's prompts, and ask for short answers. Fails in the first hours
+of a client, which has no past to be held against.
 
 >>> from detectors.checks import one_block
 >>> burst = one_block(0, rate_growth=12, rate=8)
@@ -35,7 +36,13 @@ class Cost(NamedTests):
         "length": any_of(
             gate("size_growth", honest=1.2, attack=2.0),
             gate("output_growth", honest=1.2, attack=2.0),
-            gate("size_above", honest=0.7, attack=1.4),
+            all_of(
+                gate("size_above", honest=0.7, attack=1.4),
+                any_of(  # agents and passages make long prompts too; who wants the model to work wants long answers
+                    gate("tokens", honest=10.5, attack=11.5),
+                    gate("size_above", honest=1.2, attack=1.9),
+                ),
+            ),
             gate("output_above", honest=0.7, attack=1.4),
         ),
     }

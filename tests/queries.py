@@ -90,6 +90,8 @@ def columns(given: Sequence[Query], first_offset: int = 0) -> Queries:
         p2=np.array([query.p2 for query in given], np.float32),
         classes=np.zeros(n, np.int32),
         digits=np.zeros(n, np.uint8),
+        answer=np.zeros(n, np.uint32),
+        manner=np.zeros(n, np.uint8),
         status=np.array([query.status for query in given], np.int16),
         input_size=np.array([query.input_size for query in given], np.float32),
         output_size=np.array([query.output_size for query in given], np.float32),
@@ -159,7 +161,13 @@ def text_table(inputs: Sequence[Sequence[int]]) -> TextSketches:
         minhash[i, : len(one)] = one
     n = len(inputs)
     return TextSketches(
-        minhash, np.zeros(n, np.uint32), np.zeros(n, np.uint32), np.full(n, 3, np.int32), np.ones(n, np.float32)
+        minhash,
+        np.zeros(n, np.uint32),
+        np.zeros(n, np.uint32),
+        np.full(n, 3, np.int32),
+        np.ones(n, np.float32),
+        np.full(n, np.nan, np.float32),
+        np.zeros(n, np.uint8),
     )
 
 

@@ -2,7 +2,8 @@
 
 Distances are of sketches: dense ones estimate the Euclidean distance of the inputs over the square root of their size
 (Achlioptas 2003), rows count changed cells (a quarter where the value stays in its coarse bin), texts are 1 - the
-share of equal MinHash bytes (Broder 1997). They fail where sketches come from different keys: a key epoch cuts chains.
+share of equal MinHash bytes (Broder 1997), whatever facts lie behind those. They fail where sketches come from
+different keys: a key epoch cuts chains.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from detectors.features.facts import FACTS
 from detectors.features.layout import PAGE
 from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, OPAQUE, ROWS, SEGMENTS, TEXT
 
 EXPONENT: Final = MAX_WIDTH + SEGMENTS  # where a dense sketch keeps its binary exponent
-SKETCH_BYTES: Final = {DENSE: MAX_WIDTH + SEGMENTS + 1, TEXT: MINHASHES}
+SKETCH_BYTES: Final = {DENSE: MAX_WIDTH + SEGMENTS + 1, TEXT: MINHASHES + FACTS.itemsize}
 MOST_SHIFT: Final = 20  # binary orders of magnitude beyond which the smaller of two sketches does not count
 HALF_CELL: Final = 0.25  # a cell that changes within its coarse bin
 

@@ -11,8 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.features import confidence, manifold, repeats, similarity, sweeps, tempo, training
+from detectors.features import confidence, manifold, prompts, repeats, similarity, sweeps, tempo, training
 from detectors.features.baseline import Baseline
+from detectors.features.facts import stands_out
 from detectors.features.layout import (
     BLOCK,
     CHAINED,
@@ -35,13 +36,13 @@ from detectors.features.layout import (
 from detectors.features.manifold import residual
 from detectors.features.neighbours import changes, nearest, unpack_dense
 from detectors.features.numbers import bits
-from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS
+from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS, TEXT
 
 #: Where each family's columns begin in a block's row of features.
-FAMILIES: Final = (similarity, repeats, confidence, tempo, manifold, sweeps, training)
+FAMILIES: Final = (similarity, repeats, confidence, tempo, manifold, sweeps, training, prompts)
 FEATURES: Final = tuple(name for family in FAMILIES for name in family.NAMES)
 STARTS: Final = tuple(sum(len(family.NAMES) for family in FAMILIES[:i]) for i in range(len(FAMILIES)))
-S0, S1, S2, S3, S4, S5, S6 = STARTS
+S0, S1, S2, S3, S4, S5, S6, S7 = STARTS
 WIDTH: Final = len(FEATURES)
 SWEPT: Final = FEATURES.index("sweep_column")
 
@@ -185,14 +186,14 @@ def relate(
 
 
 @njit(cache=True)
-def strange(kind: int, entry: Any) -> bool:
-    """Whether an input is unlike the model's ordinary ones: off their manifold or too smooth, or of columns that do not
-    belong together or hold rare values."""
+def strange(kind: int, entry: Any, packed: NDArray[np.uint8]) -> bool:
+    """Whether an input is unlike the model's ordinary ones: off their manifold or too smooth, of columns that do not
+    belong together or hold rare values, or a text that stands out by its wish."""
     if kind == DENSE:
         return bool(abs(entry.error) > ODD)
     if kind == ROWS:
         return bool(entry.error < -ODD_ROW or entry.far > ODD)
-    return False
+    return kind == TEXT and stands_out(packed)
 
 
 @njit(cache=True)
@@ -221,7 +222,9 @@ def patched(kind: int, entry: Any, packed: NDArray[np.uint8], state: State, slot
 
 
 @njit(cache=True)
-def route(kind: int, i: int, entry: Any, neighbour: int, state: State, slot: int, out: Out) -> None:
+def route(
+    kind: int, i: int, entry: Any, packed: NDArray[np.uint8], neighbour: int, state: State, slot: int, out: Out
+) -> None:
     """Note the sub-streams to which a query belongs, and the earlier query that now belongs to CHAINED as well."""
     entry.streams, out.joined[i] = 0, False
     if kind == DENSE and 0 < bits(entry.mask) <= SPARSE:
@@ -236,7 +239,7 @@ def route(kind: int, i: int, entry: Any, neighbour: int, state: State, slot: int
             other.streams |= CHAINED
             out.joined[i], out.bases[i] = True, other
             out.base_sketches[i] = state.sketches[page, place]
-    if strange(kind, entry):
+    if strange(kind, entry, packed):
         entry.streams |= STRANGE
     out.routed[i] = entry.streams
 
@@ -396,7 +399,7 @@ def block(
     if kind == ROWS and columns > 0:
         sweeps.sweeps(window, sensitive, baseline.domain, out[S5:S6])
     if trained:
-        training.training(window, int(out[SWEPT]) if kind == ROWS and columns > 0 else -1, baseline.rates, out[S6:])
+        training.training(window, int(out[SWEPT]) if kind == ROWS and columns > 0 else -1, baseline.rates, out[S6:S7])
 
 
 @njit(cache=True)
@@ -453,9 +456,9 @@ def walk(
         recall(entry, steps.exact[i] != 0, mark, state, slot)
         if patched(kind, entry, packed, state, slot):
             entry.flags |= SAME_PATCH
-        route(kind, i, entry, neighbour, state, slot, out)
         if trained:
             recognise(entry, steps.trained[i])
+        route(kind, i, entry, packed, neighbour, state, slot, out)
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])
         state.control[1] += 1
@@ -469,6 +472,10 @@ def walk(
         if ends:
             n = gather(state, slot, scratch)
             block(kind, scratch[:n], header, baseline, columns, sensitive, trained, out.features[blocks])
+            if kind == TEXT:
+                prompts.looked_at(
+                    scratch[:n], state.pages[slot], state.sketches, header.count, out.features[blocks, S7:]
+                )
             out.ended[blocks] = i
             blocks += 1
     return blocks

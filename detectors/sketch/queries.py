@@ -25,6 +25,7 @@ LOGPROBS: Final = 1  # log-probabilities were asked for
 LOGIT_BIAS: Final = 2  # a logit_bias map was sent
 DETERMINISTIC: Final = 4  # temperature 0
 STREAMED: Final = 8  # the answer was streamed
+WIDE: Final = 16  # five or more alternatives were asked for at each place
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,8 @@ class TextSketches:
     `minhash` (m, MINHASHES) uint8: one byte of each keyed MinHash over 3-word shingles, so that the share of
     equal bytes estimates the Jaccard similarity. `head`, `tail` (m,) uint32: keyed hashes of the first and
     last four words. `words` (m,) int32. `variety` (m,) float32: distinct words over words, 1 for no words.
+    `repetition` (m,) float32: share of words that stood a fixed number of places before (NaN: not known). `wishes`
+    (m,) uint8: bits of the lexicon (0: not known).
     """
 
     minhash: NDArray[np.uint8]
@@ -76,6 +79,18 @@ class TextSketches:
     tail: NDArray[np.uint32]
     words: NDArray[np.int32]
     variety: NDArray[np.float32]
+    repetition: NDArray[np.float32]
+    wishes: NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSketches:
+    """What is kept of m answers that are texts. `words` (m,) int32; `head` (m,) uint32: a keyed hash of the first four
+    words (0: no text); `manner` (m,) uint8: bits of the lexicon (0: not known)."""
+
+    words: NDArray[np.int32]
+    head: NDArray[np.uint32]
+    manner: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,9 @@ class Queries:
     Output: `label` and `second` are keyed hashes of the two most probable classes (0: not known), `p1` and
     `p2` their probabilities (NaN: not known), `classes` how many probabilities were disclosed, `digits` how
     many decimals the disclosed confidence has (0: not known). `status` is the HTTP status (0: not known).
+
+    Texts as output: `answer` is a keyed hash of the answer's first words (0: no text), `manner` bits of the lexicon
+    (0: not known).
 
     Cost and parameters: `input_size` (elements, cells or words), `output_size` (words of the answer, 0
     otherwise), `latency_ms` (NaN: not known), `max_tokens` (0: not given), `flags` (LOGPROBS, ...), `bias`
@@ -117,6 +135,8 @@ class Queries:
     p2: NDArray[np.float32]
     classes: NDArray[np.int32]
     digits: NDArray[np.uint8]
+    answer: NDArray[np.uint32]
+    manner: NDArray[np.uint8]
     status: NDArray[np.int16]
     input_size: NDArray[np.float32]
     output_size: NDArray[np.float32]

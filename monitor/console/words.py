@@ -44,6 +44,14 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
         "inversion/ascent": "climbs the confidence of one answer in large steps, from an unnatural start",
         "inversion/climb": "climbs the confidence of one answer from an unnatural start",
         "inversion/generator": "sends inputs smoother than nature, as generators make them",
+        "jailbreak/mutation": "words one refused wish in ever new ways",
+        "leakage/biases": "asks one prompt under ever new biases, to recover the output layer",
+        "leakage/distillation": "harvests reasoning on topic after topic, as training a copy does",
+        "leakage/distributions": "collects the likeliest next words after many beginnings",
+        "leakage/instructions": "fishes for the hidden instructions",
+        "leakage/prefixes": "offers beginnings of passages, to see which ones the model knows by heart",
+        "leakage/recitation": "asks for passages of the training data",
+        "leakage/repetition": "makes the model repeat one word until it says what it has memorised",
         "membership/boundary": "measures how far record after record lies from the boundary",
         "membership/clusters": "asks about the same altered copies of record after record",
         "membership/hits": "asks about record after record that the model was trained on",
@@ -56,42 +64,73 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
 #: What each feature measures, for features that are a share of the client's queries (written in per cent).
 SHARES: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "changed": "part of the input changed in a step",
+        "affix": "prompts that begin or end alike",
+        "answer_recurs": "answers that say one thing over and over",
+        "bias_probes": "new biases on an old prompt",
         "cells_changed": "cells changed in a step",
+        "changed": "part of the input changed in a step",
         "collinear": "steps in one line",
         "columns_moved": "columns moved alone",
         "confidence": "mean confidence",
         "constant_lag_repeat": "repeats at a constant distance",
+        "deterministic": "prompts at temperature 0",
         "domain_covered": "values of the column that were tried",
+        "endless": "prompts that want something said without end",
+        "extends": "prompts that go on where one ended",
         "failed": "failed on our side",
         "flip": "near-copies with another answer",
         "flip_low_margin": "near-copies that tip the answer",
+        "fresh": "wording that no other prompt has",
+        "goes_on": "answers that begin in mid-sentence",
+        "hidden": "prompts that want the hidden instructions",
         "interleaved": "jumps from one base to another",
         "jitter": "near-copies with noise in several columns",
         "largest_cluster": "inputs around one base",
+        "logprobs": "prompts that want log-probabilities",
         "low_margin": "answers barely decided",
         "near": "near-copies of earlier inputs",
         "noisy": "inputs like noise",
         "one_column_away": "rows that differ in one column",
+        "one_token": "prompts that want a single word",
+        "open": "prompts that break off in mid-sentence",
+        "reasoning": "prompts that want every thought laid open",
+        "recite": "prompts that want a known text word for word",
+        "recurring": "prompts that say one thing over and over",
+        "refusals": "answers that refuse",
         "refused": "requests refused",
+        "refused_copies": "near-copies that were refused again",
         "repeat": "exact repeats",
         "repeat_other_version": "repeats at another version",
+        "reworded": "wording that a few of its prompts share",
+        "same_answer": "answers that begin alike",
         "same_mask_next_base": "same change made to the next base",
         "smooth": "inputs smoother than nature",
         "star": "steps straight from the base",
         "sweep": "rows of a sweep over one column",
         "sweep_top": "moves that are in one column",
+        "template": "wording that the prompts share",
         "top_label": "answers that are the same",
+<<<<<<< HEAD
         "training_hits": "inputs that the model was trained on",
         "training_row_hits": "swept records that the model was trained on",
+=======
+        "turned": "near-copies of a refused prompt that were answered",
+        "unbound": "prompts that want the rules cast off",
+        "wide": "prompts that want many alternatives",
+>>>>>>> c81f13fa8492cc0a739fd7a8d66d55af958f88ef
     }
 )
 
 #: The same for features that are plain numbers.
 NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "answer_words": "words of an answer",
         "atypical": "rarity of the values",
         "base_label": "answers that are still the first one",
+<<<<<<< HEAD
+=======
+        "bias_maps": "different biases",
+>>>>>>> c81f13fa8492cc0a739fd7a8d66d55af958f88ef
         "big_clusters": "clusters of five and more",
         "cluster_size": "queries around one base",
         "clusters": "clusters per input",
@@ -121,6 +160,10 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "output": "length of answers (log)",
         "output_above": "length of answers beside others (log)",
         "output_growth": "growth of the answers (log)",
+<<<<<<< HEAD
+=======
+        "prompt_words": "words of a prompt",
+>>>>>>> c81f13fa8492cc0a739fd7a8d66d55af958f88ef
         "rate": "queries a minute (log)",
         "rate_growth": "growth over its own rate (log)",
         "record_highs": "new highs of the confidence",
@@ -139,10 +182,16 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "step_autocorrelation": "period in the steps",
         "step_period": "length of that period",
         "straight": "straightness of the path (-1 to 1)",
+        "stream_share": "share of its queries that this is about",
         "sweep_bases": "records that were swept",
         "sweep_column": "place of the column",
+<<<<<<< HEAD
         "training_row_surprise": "rarity of so many swept training records",
         "training_surprise": "rarity of so many training records",
+=======
+        "tokens": "limit of tokens (log2)",
+        "variety": "different words among all",
+>>>>>>> c81f13fa8492cc0a739fd7a8d66d55af958f88ef
     }
 )
 

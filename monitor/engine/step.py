@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.features.facts import pack_facts
 from detectors.features.layout import ENTRY, FAILED, REFUSED
 from detectors.features.neighbours import pack_dense, sketch_bytes
 from detectors.sketch.queries import DENSE, ROWS, TEXT, Queries
@@ -139,7 +140,7 @@ def prepare(
         groups=[queries.group[i] for i in index.tolist()],
         events=entries(queries, index, labels, versions),
         exact=queries.exact[index],
-        sketches=pack(queries, queries.row[index], shape),
+        sketches=pack(queries, index, shape),
         sizes=np.stack([queries.input_size[index], queries.output_size[index]], axis=1),
         offsets=queries.offset[index],
         trained=none if training is None else training.hits(queries, index, key),
@@ -160,8 +161,9 @@ def entries(queries: Queries, index: NDArray[np.int64], labels: Names, versions:
     return events
 
 
-def pack(queries: Queries, rows: NDArray[np.int32], shape: Shape) -> NDArray[np.uint8]:
-    """Sketches as they lie in windows, (n, bytes)."""
+def pack(queries: Queries, index: NDArray[np.int64], shape: Shape) -> NDArray[np.uint8]:
+    """Sketches of the queries at `index` as they lie in windows, (n, bytes)."""
+    rows = queries.row[index]
     packed = np.zeros((len(rows), sketch_bytes(shape.kind, len(shape.columns))), np.uint8)
     if shape.kind == DENSE:
         pack_dense(queries.dense.projection[rows], queries.dense.segments[rows], packed)
@@ -171,5 +173,5 @@ def pack(queries: Queries, rows: NDArray[np.int32], shape: Shape) -> NDArray[np.
         packed[:, 0::2] = code << 5 | (value & np.uint64(31)).astype(np.uint8)
         packed[:, 1::2] = (value >> np.uint64(8)).astype(np.uint8)
     elif shape.kind == TEXT:
-        packed[:] = queries.text.minhash[rows]
+        packed[:, :MINHASHES], packed[:, MINHASHES:] = queries.text.minhash[rows], pack_facts(queries, index)
     return packed

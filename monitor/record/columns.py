@@ -10,9 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.sketch.keyed import joined
 from detectors.sketch.queries import LOGPROBS, Queries
-from detectors.sketch.text import count_words
 from monitor.record.gathering import Answer, Gathering, Query
 from monitor.record.hashes import Hashes
 from monitor.record.inputs import InputSketcher
@@ -100,6 +98,7 @@ class ColumnMaker:
         values, places, digits = _two_largest(scores, np.array(starts, np.int64), np.array(stops, np.int64))
         first, second = places.tolist()
         best = map(self._class, labels, classes, names, first)
+        said = self._inputs.answers(list(texts))
         next_best = map(self._class, (0,) * len(labels), [many - 1 for many in classes], names, second)
         columns = {
             "label": np.array(list(best), np.uint64),
@@ -108,7 +107,9 @@ class ColumnMaker:
             "p2": values[1],
             "classes": np.array(classes, np.int32),
             "digits": digits,
-            "output_size": count_words(*joined([text.encode() for text in texts])).astype(np.float32),
+            "output_size": said.words.astype(np.float32),
+            "answer": said.head,
+            "manner": said.manner,
         }
         return columns, np.array(logprobs, np.uint16) * np.uint16(LOGPROBS)
 

@@ -115,7 +115,7 @@ def _write_rows(made: SketchedInputs, row: int) -> bytes:
 def _write_text(made: SketchedInputs, row: int) -> bytes:
     text, fixed = made.text, np.zeros(1, TEXT_TYPE)
     fixed["minhash"], fixed["head"], fixed["tail"] = text.minhash[row], text.head[row], text.tail[row]
-    fixed["variety"] = text.variety[row]
+    fixed["variety"], fixed["repetition"], fixed["wishes"] = text.variety[row], text.repetition[row], text.wishes[row]
     return fixed.tobytes()
 
 

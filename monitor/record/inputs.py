@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.sketch.dense import DenseSketcher
-from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT, DenseSketches, RowSketches, TextSketches
+from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT, AnswerSketches, DenseSketches, RowSketches, TextSketches
 from detectors.sketch.rows import RowSketcher
 from detectors.sketch.text import TextSketcher
 from monitor.record.gathering import Gathering, Input
@@ -58,6 +58,10 @@ class InputSketcher:
         for kind, sizes in ((DENSE, dense.size), (ROWS, np.diff(rows.start)), (TEXT, text.words)):
             row[at[kind]], size[at[kind]] = np.arange(len(sizes)), sizes
         return SketchedInputs(kinds, row, exact, size, dense, rows, text)
+
+    def answers(self, texts: list[str]) -> AnswerSketches:
+        """What is kept of answers that are texts, in their order; "" where an answer is none."""
+        return self._text.answers(texts)
 
     def _digest(self, value: Any) -> int:
         if type(value) is Premade:

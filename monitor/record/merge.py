@@ -68,10 +68,11 @@ def merge_text(inputs: list[Any], made: TextSketches, exact: Words) -> tuple[Tex
     if not at:
         return made, exact
     n = len(inputs)
-    columns = (made.minhash, made.head, made.tail, made.words, made.variety, exact)
-    minhash, head, tail, words, variety, exact = (_spread_out(column, n, at) for column in columns)
+    columns = (made.minhash, made.head, made.tail, made.words, made.variety, made.repetition, made.wishes, exact)
+    minhash, head, tail, words, variety, repetition, wishes, exact = (_spread_out(column, n, at) for column in columns)
     for row, one in zip(at, ready, strict=True):
         fixed = one.fixed[0]
         minhash[row], head[row], tail[row] = fixed["minhash"], fixed["head"], fixed["tail"]
         words[row], variety[row], exact[row] = one.size, fixed["variety"], one.exact
-    return TextSketches(minhash, head, tail, words, variety), exact
+        repetition[row], wishes[row] = fixed["repetition"], fixed["wishes"]
+    return TextSketches(minhash, head, tail, words, variety, repetition, wishes), exact

@@ -20,7 +20,9 @@ SKETCH_FIELDS: Final = frozenset({"v", "key", "kind", "exact", "coarse", "size",
 
 DENSE_TYPE: Final = np.dtype([("spread", "<f4"), ("segments", "u1", SEGMENTS)])
 CELL_TYPE: Final = np.dtype([("name", "<u4"), ("value", "<u8"), ("code", "u1")])
-TEXT_TYPE: Final = np.dtype([("minhash", "u1", MINHASHES), ("head", "<u4"), ("tail", "<u4"), ("variety", "<f4")])
+_PLAIN: Final = [("minhash", "u1", MINHASHES), ("head", "<u4"), ("tail", "<u4"), ("variety", "<f4")]
+PLAIN_TEXT_TYPE: Final = np.dtype(_PLAIN)  # without what came later
+TEXT_TYPE: Final = np.dtype([*_PLAIN, ("repetition", "<f4"), ("wishes", "u1")])
 
 _KINDS: Final = {name: kind for kind, name in KINDS.items()}
 _EXACT_DIGITS: Final = 16
@@ -91,9 +93,25 @@ def _parse(kind: int, exact: int, size: int, data: bytes, limits: Limits) -> Pre
         cells = np.frombuffer(data, CELL_TYPE)
         good = 0 < len(cells) <= limits.columns and len(cells) == size and _a_row(cells, exact)
         return _checked(Premade(kind, exact, size, cells, _NO_FLOATS), good)
-    fixed = np.frombuffer(data, TEXT_TYPE)
-    good = len(fixed) == 1 and bool(0 <= fixed["variety"][0] <= 1)
+    fixed = _text(data)
+    good = len(fixed) == 1 and bool(0 <= fixed["variety"][0] <= 1) and not _beyond(fixed["repetition"][0])
     return _checked(Premade(kind, exact, size, fixed, _NO_FLOATS), good)
+
+
+def _text(data: bytes) -> NDArray[np.void]:
+    """The fixed part of a text; what an older edge does not know is not known."""
+    if len(data) != PLAIN_TEXT_TYPE.itemsize:
+        return np.frombuffer(data, TEXT_TYPE)
+    plain, whole = np.frombuffer(data, PLAIN_TEXT_TYPE), np.zeros(1, TEXT_TYPE)
+    for name in PLAIN_TEXT_TYPE.names or ():
+        whole[name] = plain[name]
+    whole["repetition"] = np.nan
+    return whole
+
+
+def _beyond(share: float) -> bool:
+    """Whether a share that may be unknown (NaN) lies outside 0 to 1."""
+    return share < 0 or share > 1
 
 
 def _checked(sketch: Premade, good: bool) -> Premade:

@@ -23,7 +23,9 @@ _INPUTS: Final[tuple[dict[str, Any], ...]] = (
 def warm_up(decoder: Decoder) -> None:
     """Decode one record of each kind. Takes seconds where the compiled kernels are not cached on disk yet."""
     payloads = [
-        orjson.dumps({"client": "-", "model": "-", "time": _NOON, "input": one, "output": {"probabilities": [1.0]}})
+        orjson.dumps(
+            {"client": "-", "model": "-", "time": _NOON, "input": one, "output": {"probabilities": [1.0], "text": "a"}}
+        )
         for one in _INPUTS
     ]
     nowhere = np.full(len(payloads), -1, np.int64)

@@ -24,4 +24,4 @@ def test_it_passes_all_checks(detector: type[Detector]) -> None:
 @pytest.mark.parametrize("detector", loaded(POINTS).values() if POINTS else [], ids=lambda one: one.name)
 def test_what_it_reads_exists(detector: type[Detector]) -> None:
     """A feature with a misspelt name would be NaN for ever, and its test silent."""
-    assert detector.reads <= {*FEATURES, *refusals.NAMES}
+    assert detector.reads <= {*FEATURES, *refusals.NAMES, "stream", "stream_share"}

@@ -1,4 +1,4 @@
-"""Cuts the queries of the golden cases out of recorded traffic: python tests/golden/cut.py FOLDER.
+"""Cuts the queries of the golden cases out of recorded traffic: python tests/golden/cut.py FOLDER [SCENE ...].
 
 FOLDER holds what `python -m traffic` has written. One base log per scene (ordinary clients, so that the
 model is known), and for each case the records of one client, or of all keys that one spray tries. For cases whose
@@ -25,7 +25,9 @@ HERE = Path(__file__).parent
 ORDINARY = {
     "digits": ("user", "both-versions", "file-order", "many-users"),
     "hi": ("user", "branch", "nightly-batch", "segment"),
+    "text": ("user", "tutor", "summariser", "retries"),
 }
+MODELS = {"text": "assistant"}  # where the model is not named like its scene
 CLIENTS, QUERIES = 36, 40
 
 #: case: scene, kind of client, variant, which of them, how many times slower
@@ -56,11 +58,25 @@ CASES: dict[str, tuple[str, str, str, int, float]] = {
     "cost/attack": ("digits", "volume-burst", "", 0, 1),
     "cost/slow": ("digits", "volume-burst", "", 3, 2),
     "cost/load-test": ("digits", "load-test", "", 0, 1),
+    "evasion/jailbreak-attack": ("text", "mutation-wrappers", "", 0, 1),
+    "evasion/jailbreak-slow": ("text", "mutation-search", "slow", 0, 1),
+    "evasion/request-form": ("text", "request-form", "", 0, 1),
+    "evasion/support": ("text", "support", "", 20, 1),
+    "llm-leakage/attack": ("text", "reasoning-traces", "", 0, 1),
+    "llm-leakage/slow": ("text", "instruction-fishing", "slow", 0, 1),
+    "llm-leakage/biases-attack": ("text", "logit-bias", "", 0, 1),
+    "llm-leakage/repetition-attack": ("text", "divergence", "", 0, 1),
+    "llm-leakage/prefixes-slow": ("text", "prefix-probing", "slow", 0, 1),
+    "llm-leakage/tutor-platform": ("text", "tutor-platform", "", 0, 1),
+    "llm-leakage/sorter": ("text", "sorter", "", 10, 1),
+    "llm-leakage/perplexity": ("text", "perplexity", "", 10, 1),
+    "llm-leakage/transcript-agent": ("text", "transcript-agent", "", 0, 1),
     "access/attack": ("hi", "many-models", "", 1, 1),
     "access/slow": ("hi", "many-models", "", 0, 1.5),
     "access/expired-key": ("digits", "expired-key", "", 0, 1),
 }
 
+TRAINED = frozenset({"digits", "hi"})  # scenes with records that the model was trained on
 #: Cases in which the model has fingerprints of its training data.
 FINGERPRINTED = frozenset(
     {
@@ -86,9 +102,12 @@ def main(folder: Path, wanted: list[str]) -> None:
             if name in kept and (name not in base or len(kept[name]) < QUERIES):
                 kept[name].append(line)
         if not wanted:
-            write(HERE / "base" / f"{scene}.ndjson.zst", [line for name in base for line in kept[name]])
+            write(
+                HERE / "base" / f"{MODELS.get(scene, scene)}.ndjson.zst", [line for name in base for line in kept[name]]
+            )
         (HERE / "training").mkdir(exist_ok=True)
-        copyfile(folder / f"{scene}-tune.training.ndjson.zst", HERE / "training" / f"{scene}.ndjson.zst")
+        if scene in TRAINED:
+            copyfile(folder / f"{scene}-tune.training.ndjson.zst", HERE / "training" / f"{scene}.ndjson.zst")
         for case, (name, slower) in chosen.items():
             write(HERE / case / "queries.ndjson.zst", stretched(kept[name], slower))
             if case in FINGERPRINTED:

@@ -123,7 +123,7 @@ def test_changes_name_segments_and_columns() -> None:
 
 
 def test_sketch_bytes() -> None:
-    assert [sketch_bytes(kind, 12) for kind in (OPAQUE, DENSE, ROWS, TEXT)] == [1, 101, 24, 32]
+    assert [sketch_bytes(kind, 12) for kind in (OPAQUE, DENSE, ROWS, TEXT)] == [1, 101, 24, 56]
     assert sketch_bytes(ROWS, 0) == 0
 
 

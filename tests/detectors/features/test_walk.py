@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.features.baseline import Baseline, unknown
+from detectors.features.facts import FACTS
 from detectors.features.layout import (
     ENTRY,
     FAILED,
@@ -20,6 +21,7 @@ from detectors.features.layout import (
     REPEAT,
     SAME_LAG,
     STAR,
+    STRANGE,
     TRAIL,
     TRAINED,
     TRAINED_ROW,
@@ -27,7 +29,8 @@ from detectors.features.layout import (
 from detectors.features.neighbours import pack_dense, sketch_bytes
 from detectors.features.walk import FEATURES, Out, Steps, gather, room, seen, teaches, walk
 from detectors.features.windows import Windows
-from detectors.sketch.queries import DENSE, MAX_WIDTH, OPAQUE, ROWS, SEGMENTS, TEXT
+from detectors.sketch.lexicon import HIDDEN, LOOKED
+from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, OPAQUE, ROWS, SEGMENTS, TEXT
 
 NAN = float("nan")
 ALICE, BOB = bytes(16), bytes(15) + b"\1"
@@ -95,6 +98,11 @@ def dense(vectors: Any) -> Any:
     return out
 
 
+def texts(n: int) -> Any:
+    """Packed texts of which nothing is known."""
+    return np.zeros((n, sketch_bytes(TEXT, 0)), np.uint8)
+
+
 def rows(codes: Any) -> Any:
     """Packed rows of coarse codes (n, columns)."""
     codes = np.asarray(codes)
@@ -130,7 +138,7 @@ def test_a_block_tells_what_stood_then_and_not_what_came_later() -> None:
 def test_the_window_is_a_ring() -> None:
     walker = Walker(TEXT)
     most = walker.windows.state.pages.shape[1] * PAGE
-    walker(np.zeros((most + 5, 32), np.uint8), label=np.arange(most + 5))
+    walker(texts(most + 5), label=np.arange(most + 5))
     assert walker.window()["label"].tolist() == list(range(5, most + 5))
     assert int((walker.windows.state.pages[0] >= 0).sum()) * PAGE == most
 
@@ -139,7 +147,7 @@ def test_pages_come_as_the_window_grows() -> None:
     walker = Walker(TEXT)
     held = []
     for n in (1, 7, 1, 8):
-        walker(np.zeros((n, 32), np.uint8))
+        walker(texts(n))
         held.append(int((walker.windows.state.pages[0] >= 0).sum()))
     assert held == [1, 1, 2, 3]
 
@@ -167,9 +175,10 @@ def test_a_row_that_only_jitters_in_its_bins_is_linked() -> None:
 
 def test_texts_are_linked_by_half_of_their_shingles() -> None:
     walker = Walker(TEXT)
-    texts = np.zeros((3, 32), np.uint8)
-    texts[1, :16], texts[2, :] = 7, 9
-    walker(texts)
+    sketches = texts(3)
+    sketches[1, : MINHASHES // 2], sketches[2, :MINHASHES] = 7, 9
+    sketches[:, MINHASHES:] = np.arange(3)[:, None]  # what lies behind is no part of the likeness
+    walker(sketches)
     assert walker.window()["flags"].tolist() == [0, LINKED | STAR, 0]
 
 
@@ -312,7 +321,7 @@ def test_how_queries_are_cut_into_steps_does_not_matter(kind: int) -> None:
         OPAQUE: opaque(45),
         DENSE: dense(vectors),
         ROWS: rows(random.integers(0, 3, (45, 6))),
-        TEXT: random.integers(0, 2, (45, 32)).astype(np.uint8),
+        TEXT: random.integers(0, 2, texts(45).shape).astype(np.uint8),
     }[kind]
     exact, label = random.integers(0, 30, 45), random.integers(0, 4, 45)
 
@@ -328,6 +337,26 @@ def test_how_queries_are_cut_into_steps_does_not_matter(kind: int) -> None:
 
     assert features([]) == features([1, 19, 20, 21, 44])
     assert len(features([])) == 3
+
+
+def test_texts_that_stand_out_make_a_stream_of_their_own() -> None:
+    wishes = FACTS.fields["wishes"][1] if FACTS.fields else 0
+    sketches = np.arange(4, dtype=np.uint8)[:, None] + texts(4)
+    sketches[:, MINHASHES:] = 0
+    sketches[1::2, MINHASHES + wishes] = LOOKED | HIDDEN
+    out, _ = Walker(TEXT)(sketches)
+    assert (out.routed[:4] & STRANGE != 0).tolist() == [False, True, False, True]
+
+
+def test_a_block_of_texts_says_what_they_wish() -> None:
+    sketches = texts(20)
+    sketches[:, MINHASHES + (FACTS.fields["wishes"][1] if FACTS.fields else 0)] = LOOKED | HIDDEN
+    out, ended = Walker(TEXT)(sketches, exact=np.arange(1, 21))
+    assert ended == 1
+    assert out.features[0, FEATURES.index("hidden")] == 1
+    of_rows, ended = Walker(ROWS, columns=2)(rows(np.zeros((20, 2), int)))
+    assert ended == 1
+    assert np.isnan(of_rows.features[0, FEATURES.index("hidden")])
 
 
 def test_a_row_without_columns() -> None:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.sketch.keyed import joined
+from detectors.sketch.lexicon import OPEN
 from detectors.sketch.queries import MINHASHES, TextSketches
-from detectors.sketch.text import ENDS, TextSketcher, count_words
+from detectors.sketch.text import TextSketcher
+from detectors.sketch.words import ENDS
 
 SKETCHER = TextSketcher(bytes(range(32)))
 
@@ -66,7 +67,7 @@ def test_unlike_texts() -> None:
 )
 def test_words(text: str, count: int) -> None:
     assert words(text) == [count]
-    assert count_words(*joined([text.encode()])).tolist() == [count]
+    assert SKETCHER.answers([text]).words.tolist() == [count]
 
 
 def test_case_and_punctuation_do_not_count_but_words_do() -> None:
@@ -88,6 +89,27 @@ def test_head_and_tail() -> None:
 def test_variety() -> None:
     made = SKETCHER.sketch(["poem " * 50, "a b c d", "", "a A b B"])
     assert made.variety.tolist() == pytest.approx([1 / 50, 1, 1, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("poem " * 40, 1.0),
+        ("make it rain " * 20, 1.0),
+        ("诗" * 40, 1.0),
+        ("poem " * 7, 0.0),  # too short to tell
+        ("1 0 0 1 " * 20, 0.0),  # numbers are tables
+        (" ".join(f"w{i}" for i in range(90)), 0.0),
+        (" ".join("poem" if i % 2 else f"w{i}" for i in range(200)), 0.5),
+    ],
+)
+def test_repetition(text: str, share: float) -> None:
+    assert SKETCHER.sketch([text]).repetition[0] == pytest.approx(share, abs=0.01)
+
+
+def test_texts_that_are_left_open() -> None:
+    made = SKETCHER.sketch(["It was the best of", "It was,", "Was it?", "Answer:", "", "首都是北京", "It was.  \n"])
+    assert (made.wishes & OPEN != 0).tolist() == [True, True, False, False, False, True, False]
 
 
 def test_of_long_texts_the_ends_are_seen() -> None:

@@ -36,6 +36,7 @@ def record(**fields: Any) -> dict[str, Any]:
 def facts(queries: Queries) -> list[dict[str, Any]]:
     """Everything that the columns say of each query, free of where it stands in its batch."""
     plain = ("offset", "part", "time", "version", "kind", "exact", "label", "second", "p1", "p2", "classes", "digits")
+    plain += ("answer", "manner")
     plain += ("status", "input_size", "output_size", "latency_ms", "max_tokens", "flags", "bias")
     found = []
     for at in range(len(queries)):

@@ -12,6 +12,7 @@ from edge_records import DECODER, KEYS, NOON, RECORDS, batch, dumps, facts, reco
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.sketch.lexicon import ANSWERED, GOES_ON, REFUSES
 from detectors.sketch.queries import (
     DENSE,
     DETERMINISTIC,
@@ -21,6 +22,7 @@ from detectors.sketch.queries import (
     ROWS,
     STREAMED,
     TEXT,
+    WIDE,
 )
 from monitor.record.decode import Decoder
 from monitor.record.hashes import Hashes
@@ -118,6 +120,21 @@ def test_the_parameters_of_a_request(decode) -> None:
     assert queries.flags.tolist() == [LOGPROBS | STREAMED | LOGIT_BIAS, LOGIT_BIAS, LOGIT_BIAS]
     assert queries.bias[0] == queries.bias[1] != queries.bias[2]
     assert queries.max_tokens[0] == np.float32(1e12)
+
+
+def test_many_alternatives_are_noted(decode) -> None:
+    asked = ({"logprobs": 5}, {"logprobs": True, "top_k": 20}, {"logprobs": 4}, {"logprobs": True}, {"top_k": 40})
+    flags = decode(*(record(request=one) for one in asked)).queries.flags
+    assert (flags & WIDE != 0).tolist() == [True, True, False, False, False]
+
+
+def test_texts_that_are_answered_keep_their_beginning_and_manner(decode) -> None:
+    said = ("I'm sorry, but I can't help with that.", "I'm sorry, but this is it.", "and so it goes", "")
+    queries = decode(*(record(output={"text": one}) for one in said), record(output={"label": "x"})).queries
+    assert queries.answer[0] == queries.answer[1] != queries.answer[2]
+    assert queries.answer[3:].tolist() == [0, 0]
+    assert queries.manner.tolist() == [ANSWERED | REFUSES, ANSWERED, ANSWERED | GOES_ON, 0, 0]
+    assert queries.output_size.tolist() == [10, 7, 4, 0, 0]
 
 
 def test_several_queries_in_one_record(decode) -> None:

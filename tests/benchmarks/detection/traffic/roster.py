@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from traffic import (
@@ -90,7 +91,8 @@ def text_roles() -> Roles:
     """Roles of the assistant."""
     known = [Role(kind, what, tempo) for kind, (what, tempo) in texts.KNOWN.items()]
     unseen = [Role(kind, what, tempo, unseen=True) for kind, (what, tempo) in texts.UNSEEN.items()]
-    return known, unseen, _by_family(texts.ATTACKS)
+    network = Role("proxy-network", texts.distillation, "machine", "llm-leakage", unseen=True, variant="group-of-20")
+    return known, unseen, [*_by_family(texts.ATTACKS), replace(network, dilution=0.5, members=20)]
 
 
 def roles_of(world: Deployed) -> Roles:

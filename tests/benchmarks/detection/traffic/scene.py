@@ -100,6 +100,9 @@ def play(world: Deployed, roles: Roles, size: Size, seed: int, days: Days, prefi
     for role in unseen:
         game.send(role, "attack", size.unseen_each)
     for role in attacks:
+        if role.members > 1:  # a network is a campaign as it is
+            game.send(role, "attack", min(1, size.attackers_each))
+            continue
         game.send(role, "attack", size.attackers_each)
         for variant in variants(role):
             game.send(variant, "attack", size.variants_each)
