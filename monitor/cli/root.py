@@ -20,6 +20,7 @@ COMMANDS: Final = MappingProxyType(
         "replay": ("replay", "Put recorded logs through the same engine, at full speed."),
         "check": ("check", "Check settings, keys, connections, and what each detector can see."),
         "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
+        "profile": ("profile", "Name a new kind of traffic: the lines to add to the settings."),
         "detectors": ("detectors", "List the detectors, or explain one."),
         "config": ("config", "Show the settings in force, or what can be set."),
         "pseudonym": ("pseudonym", "Turn names into the pseudonyms that alerts carry."),

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from detectors.scoring.kinds import read
+
+
+def _code(written: str) -> str:
+    read(written)
+    return written
 
 
 class ModelSettings(BaseModel):
@@ -13,6 +22,10 @@ class ModelSettings(BaseModel):
     sensitive_columns: tuple[str, ...] = ()
     """Columns whose values an attacker might want to infer (race, diagnosis). A sweep over one of them is named
     attribute inference; a sweep over any other column is reported at a lower severity."""
+
+    profiles: dict[str, Annotated[str, AfterValidator(_code)]] = Field(default_factory=dict)
+    """Kinds of traffic that you know, by names of your own: codes from findings of new kinds (`probewatch profile`).
+    They raise no further findings of the novelty tier; evidence of attacks is looked at as before."""
 
 
 class EngineSettings(BaseModel):

@@ -25,6 +25,7 @@ from monitor.engine.bank import Bank
 from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
 from monitor.engine.findings import Findings
+from monitor.engine.kinds import Profiles
 from monitor.engine.step import Shape, prepare, shapes
 from monitor.engine.verdicts import Court, Verdict
 from monitor.engine.view import View
@@ -65,7 +66,7 @@ class PartitionEngine:
         self, partition: Partition, settings: EngineSettings, bank: Bank, origin: Origin | None = None
     ) -> None:
         self._settings, self._bank = settings, bank
-        self._court = Court(bank, settings)
+        self._court = Court(bank, settings, Profiles.of(settings, bank))
         self._findings = Findings(settings, self._court, lineage(partition, Origin() if origin is None else origin))
         self._callers = Callers(self._court)
         self._views: dict[tuple[str, Shape], View] = {}

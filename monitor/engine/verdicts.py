@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Floats
 from detectors.scoring.evidence import DECADES, SPEAKS, named_evidence, required_evalue
+from detectors.scoring.kinds import Place
 from detectors.scoring.tail import e_value
 from monitor.alerts.finding import Contribution, Evidence, Exposure
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
+from monitor.engine.kinds import Profiles, place_of
 from monitor.engine.stream import Judged
 
 NOVELTY: Final = "novelty"
@@ -39,7 +41,8 @@ LEADING: Final = 6  # contributions that a piece of evidence shows
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a block says of a client: families with their evidence, the one to be named first."""
+    """What a block says of a client: families with their evidence, the one to be named first. `place` is where its
+    traffic lies, for those that may be of a new kind; `labels` go into the finding as they are."""
 
     index: int
     model: str
@@ -53,6 +56,8 @@ class Verdict:
     profile: str | None
     exposure: Exposure
     members: tuple[bytes, ...] = ()
+    place: Place | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
@@ -71,6 +76,7 @@ class Court:
 
     bank: Bank
     settings: EngineSettings
+    profiles: Profiles = field(default_factory=lambda: Profiles({}))
 
     @property
     def required(self) -> float:
@@ -92,7 +98,13 @@ class Court:
         for row in np.flatnonzero(speaks.any(axis=1)).tolist():
             tests = np.flatnonzero(speaks[row]).tolist()
             pieces = [self._evidence(judged, row, test, evalues[row, test]) for test in tests]
-            yield verdict(model, judged, row, by_precedence(pieces))
+            at = place_of(judged.bank, judged.blocks, row)
+            named = self.profiles.near(model, at)
+            if named is not None:  # a kind that the operator knows is no news; what looks like an attack still is
+                pieces = [piece for piece in pieces if piece.family != NOVELTY]
+            if pieces:
+                found = verdict(model, judged, row, by_precedence(pieces))
+                yield replace(found, profile=named or found.profile, place=at)
 
     def _heard(self, judged: Judged) -> tuple[Floats, NDArray[np.bool_]]:
         """E-values (n, tests), and which of them beat their budgets."""

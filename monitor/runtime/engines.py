@@ -12,6 +12,7 @@ from monitor.config.engine import EngineSettings
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.engine.bank import Bank
+from monitor.engine.kinds import Profiles
 from monitor.engine.partition import Origin, PartitionEngine
 from monitor.record.keys import Keys
 from monitor.record.raw import Partition
@@ -24,6 +25,7 @@ def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
     detectors = [make() for make in detector_classes().values() if make is not Novelty]
     bank = Bank([*detectors, Novelty(settings.engine.vote_weight)], sensitive_columns(settings.engine, keys))
     origin = Origin(settings.config_hash(), keys.epoch)
+    check_profiles(settings.engine, bank)
 
     def make(partition: Partition, arrays: Arrays | None) -> PartitionEngine:
         if arrays is None:
@@ -31,6 +33,15 @@ def engine_maker(settings: Settings, keys: Keys) -> EngineMaker:
         return PartitionEngine.restore(partition, settings.engine, bank, arrays, origin)
 
     return make
+
+
+def check_profiles(settings: EngineSettings, bank: Bank) -> None:
+    """Trouble where a named kind of traffic was written down by a version that looks at other features."""
+    try:
+        Profiles.of(settings, bank)
+    except ValueError as problem:
+        mend = "name it anew, from a finding of this version: `probewatch profile FINDING --name NAME`"
+        raise Trouble(what=str(problem), where="engine.known", mend=mend) from problem
 
 
 def detector_classes() -> Mapping[str, type[Detector]]:
