@@ -39,6 +39,7 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
         "extraction/mixup": "mixes inputs of different classes",
         "extraction/noise": "sends noise instead of natural inputs",
         "extraction/uniform": "sends records as nobody has them",
+        "integrity/manifold": "sends inputs that do not lie where the model's ordinary inputs lie",
         "inversion/climb": "climbs the confidence of one answer from an unnatural start",
         "inversion/generator": "sends inputs smoother than nature, as generators make them",
         "membership/boundary": "measures how far record after record lies from the boundary",

@@ -64,6 +64,10 @@ class Bank:
         """The features by which kinds of traffic are told apart, as the first detector has it that tells any apart."""
         return next((names for detector in self._learners() if (names := detector.looks(kind))), ())
 
+    def asked(self, kind: int) -> int:
+        """How many learnt tests look at that kind of input: they share the novelty budget evenly (Bonferroni)."""
+        return sum(len(detector.tests) for detector in self._learners() if kind in detector.kinds)
+
     @property
     def learning(self) -> bool:
         """Whether a detector still knows too little to judge."""

@@ -111,7 +111,7 @@ class Court:
         learnt, running = judged.bank.learnt, judged.running
         evalues = named_evidence(running, judged.floors)
         speaks = (running >= np.maximum(judged.floors, SPEAKS)) & (evalues >= self.required)
-        rare = 10.0 ** (-DECADES * running[:, learnt])
+        rare = np.minimum(judged.bank.asked(judged.blocks.kind) * 10.0 ** (-DECADES * running[:, learnt]), 1.0)
         evalues[:, learnt], speaks[:, learnt] = e_value(rare), rare < self.rare
         return evalues, speaks
 
