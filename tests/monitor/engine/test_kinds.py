@@ -19,8 +19,8 @@ from monitor.engine.bank import Bank
 from monitor.engine.clock import MINUTE
 from monitor.engine.findings import CLIENTS, DAY, KIND, Findings
 from monitor.engine.kinds import KINDS, MEMBERS, Kinds, Profiles, place_of
-from monitor.engine.verdicts import NOVELTY, Court, Verdict
 from monitor.engine.stream import Judged
+from monitor.engine.verdicts import NOVELTY, Court, Verdict
 from monitor.record.pseudonyms import text
 
 NOON = 1_795_255_200_000_000
