@@ -19,14 +19,13 @@ from monitor.alerts.response import RESPONSES
 from monitor.config.engine import EngineSettings
 from monitor.engine.clock import MINUTE
 from monitor.engine.kinds import Kinds, rung
-from monitor.engine.verdicts import NOVELTY, PRECEDENCE, Court, Verdict, number
+from monitor.engine.verdicts import DAY, NOVELTY, PRECEDENCE, Court, Verdict, number
 from monitor.record.pseudonyms import text
 
 PIECES: Final = 8  # pieces of evidence that a finding keeps
 RANKS: Final = ("low", "medium", "high", "critical")
 MEMBERS: Final = 256  # members that a finding names
 KIND, CLIENTS = "kind", "clients"  # labels of a finding about a kind of traffic: its code, and how many send it
-DAY: Final = 24 * 60 * MINUTE  # a kind of traffic is quiet when nobody new has sent it for so long (decision 0013)
 TOLD: Final = 3  # numbers in a reason
 UNKNOWN: Final = bytes(16)
 
@@ -82,6 +81,7 @@ class Findings:
         quiet = self._settings.quiet_minutes * MINUTE
         for key, families in list(self._open.items()):
             for name, episode in list(families.items()):
+                # a kind of traffic is quiet when nobody has sent it for a day (decision 0013)
                 if clock - episode.heard >= (max(quiet, DAY) if name == NOVELTY else quiet):
                     del families[name]
                     last = episode.finding

@@ -16,10 +16,12 @@ from detectors.scoring.tail import e_value
 from monitor.alerts.finding import Contribution, Evidence, Exposure
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
+from monitor.engine.clock import MINUTE
 from monitor.engine.kinds import Profiles, place_of
 from monitor.engine.stream import Judged
 
 NOVELTY: Final = "novelty"
+DAY: Final = 24 * 60 * MINUTE
 
 #: Pieces of evidence steal families from each other: a replay of mixed inputs is a replay, clusters of flips around
 #: many bases are membership inference. Who stands first is named; the others stay in the finding as evidence.
@@ -111,7 +113,8 @@ class Court:
         learnt, running = judged.bank.learnt, judged.running
         evalues = named_evidence(running, judged.floors)
         speaks = (running >= np.maximum(judged.floors, SPEAKS)) & (evalues >= self.required)
-        rare = np.minimum(judged.bank.asked(judged.blocks.kind) * 10.0 ** (-DECADES * running[:, learnt]), 1.0)
+        tests = judged.bank.asked(judged.blocks.kind) / days(judged)[:, None]
+        rare = np.minimum(tests * 10.0 ** (-DECADES * running[:, learnt]), 1.0)
         evalues[:, learnt], speaks[:, learnt] = e_value(rare), rare < self.rare
         return evalues, speaks
 
@@ -126,6 +129,14 @@ class Court:
     def _evidence(self, judged: Judged, row: int, test: int, evalue: float) -> Evidence:
         strength = judged.running[row, test]
         return evidence(judged.bank, judged.blocks, row, test, strength, evalue, judged.usual)
+
+
+def days(judged: Judged) -> Floats:
+    """Days for which each client has been in view, (n,): the budget is one for each of them, and a p-value is one for
+    all that a client ever sends. No more of them count than it was looked at: at its 1st, 2nd, 4th ... block."""
+    heads, counts = judged.heads, judged.blocks.counts
+    looks = 1 if counts is None else 1 + np.floor(np.log2(np.maximum(counts, 1)))
+    return np.asarray(np.minimum(1 + np.maximum(heads["last"] - heads["first"], 0) // DAY, looks), np.float64)
 
 
 def evidence(

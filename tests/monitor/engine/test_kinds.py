@@ -17,10 +17,10 @@ from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Li
 from monitor.config.engine import EngineSettings, ModelSettings
 from monitor.engine.bank import Bank
 from monitor.engine.clock import MINUTE
-from monitor.engine.findings import CLIENTS, DAY, KIND, Findings
+from monitor.engine.findings import CLIENTS, KIND, Findings
 from monitor.engine.kinds import KINDS, MEMBERS, Kinds, Profiles, place_of
 from monitor.engine.stream import Judged
-from monitor.engine.verdicts import NOVELTY, Court, Verdict
+from monitor.engine.verdicts import DAY, NOVELTY, Court, Verdict, days
 from monitor.record.pseudonyms import text
 
 NOON = 1_795_255_200_000_000
@@ -253,3 +253,31 @@ def test_a_profile_that_has_a_name_is_silent_and_attacks_are_not(detectors: list
     after = list(deaf.verdicts("m", judged(bank)))
     assert [piece.family for verdict in after for piece in verdict.evidence] == ["evasion"] * (len(detectors) - 1)
     assert [verdict.profile for verdict in after] == ["nightly"] * (len(detectors) - 1)
+
+
+def test_a_day_in_view_is_a_budget_and_no_more_of_them_count_than_looks() -> None:
+    one = judged(Bank([]))
+    heads = np.repeat(one.heads, 5)
+    heads["last"] = heads["first"] + np.array([-1, DAY - 1, DAY, 3 * DAY, 300 * DAY])
+    counts = np.array([4, 4, 4, 1, 4])
+    blocks = Blocks(OPAQUE, {}, 10 + 10 * counts, np.zeros(5, np.uint64), counts)
+    assert days(replace(one, heads=heads, blocks=blocks)).tolist() == [1, 1, 2, 1, 3]
+    assert days(replace(one, heads=heads, blocks=replace(blocks, counts=None))).tolist() == [1] * 5
+
+
+class Doubts(Learns):
+    """A second test that learns, and is asked about another kind of input."""
+
+    name, tests, kinds = "doubts", ("a", "b"), frozenset({OPAQUE, 1})
+
+    def score(self, blocks: Blocks) -> np.ndarray:
+        return np.full((len(blocks), 2), 0.4)  # p = 0.004
+
+
+def test_tests_that_learn_share_the_budget() -> None:
+    bank = Bank([Doubts(), Learns()])
+    assert (bank.asked(OPAQUE), bank.asked(1), bank.asked(2)) == (3, 2, 0)
+    for detectors, found in (([Doubts()], 2), ([Doubts(), Learns()], 1)):
+        of = Bank(detectors)
+        (verdict,) = Court(of, EngineSettings()).verdicts("m", judged(of))
+        assert len(verdict.evidence) == found  # one in 100 is the budget: 2 x 0.004 beats it, 3 x 0.004 does not
