@@ -20,7 +20,8 @@ class Baseline(NamedTuple):
     (rank, width), `level` and `slope` of the log-error on the log-norm, `offsets` per label index, `unit` the spread.
     Rows: `pairs` (p, 8, 8) log-ratios of coarse codes, `singles` (columns, 8) log-rarities, and centre and spread of
     the two sums over ordinary rows; `domain` (columns,) values per column. `size` and `output` are the logarithms of
-    input and output sizes that 99 % of the blocks of trusted clients stay below.
+    input and output sizes that 99 % of the blocks of trusted clients stay below. `own` are median and spread of
+    what the operator's own autoencoder says of trusted clients' inputs.
     """
 
     near: float
@@ -39,6 +40,7 @@ class Baseline(NamedTuple):
     domain: Floats
     size: float
     output: float
+    own: Floats
 
 
 def unknown(columns: int = 0) -> Baseline:
@@ -61,4 +63,5 @@ def unknown(columns: int = 0) -> Baseline:
         domain=np.full(columns, 2.0),
         size=nan,
         output=nan,
+        own=np.array([nan, nan]),
     )

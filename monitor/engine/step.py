@@ -136,6 +136,7 @@ def entries(queries: Queries, index: NDArray[np.int64], labels: Names, versions:
     events = np.zeros(len(index), ENTRY)
     for name in ("time", "p1", "p2"):
         events[name] = getattr(queries, name)[index]
+    events["error"] = queries.integrity[index]
     both = labels.numbers(np.stack([queries.label[index], queries.second[index]], axis=1).reshape(-1)).reshape(-1, 2)
     events["label"], events["second"] = both[:, 0], both[:, 1]
     events["version"] = versions.numbers(queries.version[index])

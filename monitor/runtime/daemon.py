@@ -17,6 +17,7 @@ from monitor.record.limits import Limits
 from monitor.runtime.engines import engine_maker
 from monitor.runtime.folder import SnapshotFolder
 from monitor.runtime.health import HealthServer, Pulse
+from monitor.runtime.judges import judges
 from monitor.runtime.keys import key_name, keys_of
 from monitor.runtime.lock import only_process
 from monitor.runtime.loop import Loop
@@ -41,7 +42,7 @@ def run(settings: Settings) -> bool:
     """
     keys, metrics, clocks = keys_of(settings.keys), Metrics(), Clocks(time.monotonic, time.time)
     pulse = Pulse(clocks.steady, settings.health.stall_seconds)
-    decoder, make = Decoder(keys, Limits.of(settings.records)), engine_maker(settings, keys)
+    decoder, make = Decoder(keys, Limits.of(settings.records), judges(settings.engine)), engine_maker(settings, keys)
     snapshots = SnapshotFolder(snapshots_path(settings))
     partitions = Partitions(
         make, snapshots, clocks.steady, metrics, config_hash=settings.config_hash(), key_epoch=key_name(keys)

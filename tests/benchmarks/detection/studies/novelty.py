@@ -15,7 +15,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-
 from detectors.scoring.evidence import DECADES
 from studies.overheard import Scene, play
 
