@@ -93,6 +93,10 @@ class LearningDetector(Detector, Protocol):
         """Whether it still knows too little to judge."""
         ...
 
+    def looks(self, kind: int) -> tuple[str, ...]:
+        """The features by which it tells kinds of traffic with that kind of input apart; none where it does not."""
+        ...
+
     def profile(self, blocks: Blocks, row: int) -> str | None:
         """The ordinary kind of traffic that is nearest to a block; None while it knows of none."""
         ...

@@ -125,6 +125,10 @@ class Novelty:
         found = [Reason(*each) for each in zip(names, values, departures, strict=True)]
         return tuple(sorted(found, key=lambda reason: reason.share))
 
+    def looks(self, kind: int) -> tuple[str, ...]:
+        """The features that are looked at."""
+        return looked_at(kind)
+
     def profile(self, blocks: Blocks, row: int) -> str | None:
         """The nearest profile's number."""
         nearest = self._nearest(blocks, row)

@@ -53,6 +53,7 @@ class Query:
     status: int = 200
     input_size: float = 1.0
     output_size: float = 0.0
+    integrity: float = NAN
 
 
 def name16(name: str) -> bytes:
@@ -99,6 +100,7 @@ def columns(given: Sequence[Query], first_offset: int = 0) -> Queries:
         max_tokens=np.zeros(n, np.float32),
         flags=np.zeros(n, np.uint16),
         bias=np.zeros(n, np.uint32),
+        integrity=np.array([query.integrity for query in given], np.float32),
         dense=dense_table([query.dense for query in given if kind(query) == DENSE and query.dense is not None]),
         rows=row_table([query.row for query in given if query.row is not None]),
         text=text_table([query.text for query in given if kind(query) == TEXT and query.text is not None]),

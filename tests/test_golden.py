@@ -1,8 +1,8 @@
 """Queries in, alerts out, byte for byte. A case is a folder: an attack, a slow attack, an honest look-alike.
 
 A case's log is its scene's ordinary clients and the case's own; where it holds a file `fingerprinted`, the model has
-fingerprints of its training records. The name of an attack ends in `attack` or `slow`. After a change that is meant to move alerts run
-`pytest tests/test_golden.py --update` and read the diff.
+fingerprints of its training records. The name of an attack ends in `attack` or `slow`. After a change that is meant to
+move alerts run `pytest tests/test_golden.py --update` and read the diff.
 """
 
 from __future__ import annotations

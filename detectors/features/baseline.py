@@ -25,7 +25,8 @@ class Baseline(NamedTuple):
     (columns, 8) log-rarities, and centre and spread of the two sums over ordinary rows; `domain` (columns,) values per
     column. `size` and `output` are the logarithms of input and output sizes that 99 % of the blocks of trusted clients
     stay below. `rates` (2, 2): alpha and beta of the population's rates of training records among whole queries, and
-    among swept bases.
+    among swept bases. `own` are median and spread of what the operator's own autoencoder says of trusted clients'
+    inputs.
     """
 
     near: float
@@ -46,6 +47,7 @@ class Baseline(NamedTuple):
     size: float
     output: float
     rates: Floats
+    own: Floats
 
 
 def unknown(columns: int = 0) -> Baseline:
@@ -70,4 +72,5 @@ def unknown(columns: int = 0) -> Baseline:
         size=nan,
         output=nan,
         rates=np.array(RATES),
+        own=np.array([nan, nan]),
     )

@@ -295,8 +295,13 @@ def recognise(entry: Any, trained: np.uint64) -> None:
 
 @njit(cache=True)
 def judge_dense(entry: Any, floats: Any, width: int, baseline: Baseline) -> None:
-    """Fill the error of a dense query against the model's manifold."""
-    if len(baseline.mean) == width and width > 0:
+    """Turn the error that the operator's own autoencoder gave a dense query (NaN: none) into ordinary spreads; where
+    there is none, fill in the error against the model's manifold."""
+    own = entry.error
+    entry.error = np.nan
+    if not np.isnan(own) and not np.isnan(baseline.own[0]):
+        entry.error = (own - baseline.own[0]) / baseline.own[1]
+    elif len(baseline.mean) == width and width > 0:
         error, size = residual(floats[0], baseline.mean, baseline.components, width)
         offset = baseline.offsets[entry.label] if entry.label < len(baseline.offsets) else 0.0
         entry.error = (error - baseline.level - baseline.slope * size - offset) / baseline.unit
@@ -445,9 +450,10 @@ def walk(
         if kind == DENSE:
             unpack_dense(packed, floats[0])
         if not rooted:
-            entry.error = np.nan
             if kind == DENSE:
                 judge_dense(entry, floats, width, baseline)
+            else:
+                entry.error = np.nan
             entry.root_error = entry.error
         neighbour = relate(kind, width, entry, packed, floats, state, slot, baseline, rooted)
         if kind == ROWS:

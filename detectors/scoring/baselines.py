@@ -35,12 +35,17 @@ NEARLY_ALL: Final = 0.99
 CODES: Final = 8
 
 
+NO_OWN: Final = np.zeros(0, np.float32)
+
+
 class Lesson(NamedTuple):
-    """Samples of trusted clients: packed sketches (n, bytes), labels (n,), and the keys of their clients (n,)."""
+    """Samples of trusted clients: packed sketches (n, bytes), labels (n,), the keys of their clients (n,), and the
+    errors that the operator's own autoencoder gave them (n,), NaN where it gave none."""
 
     sketches: NDArray[np.uint8]
     labels: NDArray[np.uint16]
     clients: NDArray[np.uint64]
+    own: NDArray[np.float32] = NO_OWN
 
 
 def peers(sizes: Floats, outputs: Floats, baseline: Baseline) -> Baseline:
@@ -56,6 +61,7 @@ def fit(kind: int, width: int, lesson: Lesson, near: Floats, baseline: Baseline)
     With too few samples what can not be known stays as `baseline` has it.
     """
     sketches, labels = lesson.sketches, lesson.labels
+    baseline = own(lesson.own, baseline)
     if kind == DENSE and len(sketches) and width > 0:
         return manifold(width, unpack(sketches), labels, scales(width, lesson, near, baseline))
     if kind == ROWS:
@@ -64,6 +70,15 @@ def fit(kind: int, width: int, lesson: Lesson, near: Floats, baseline: Baseline)
         if len(distinct) >= ENOUGH_ROWS:
             return columns(sketches[distinct], fold_of(lesson.clients[distinct]), baseline)
     return baseline
+
+
+def own(errors: NDArray[np.float32], baseline: Baseline) -> Baseline:
+    """Median and quartile range of the errors of the operator's own autoencoder, once enough are known."""
+    known = errors[np.isfinite(errors)].astype(np.float64)
+    if len(known) < ENOUGH:
+        return baseline
+    low, middle, high = np.quantile(known, (0.25, 0.5, 0.75))
+    return baseline._replace(own=np.array([middle, max(high - low, 1e-3)]))
 
 
 def unpack(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:

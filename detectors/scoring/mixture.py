@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Floats
 
-RIDGE = 0.05  # added to every variance: squashed features of few clients have no finer grain
+RIDGE = 0.3  # added to every variance: squashed features of few clients have no finer grain (studies/mixture.py)
 ROUNDS = 30  # of expectation maximisation, at most
 SETTLED = 1e-2  # gain in mean log density, in nats, below which it stops
 SEED = 20
@@ -28,7 +28,7 @@ class Mixture:
     spread: Floats
 
     @classmethod
-    def fit(cls, rows: Floats, most: int = 12, rows_each: int = 60, worst: float = 0.02) -> Mixture:
+    def fit(cls, rows: Floats, most: int = 12, rows_each: int = 30, worst: float = 0.02) -> Mixture:
         """Fit to squashed rows (n, d), n > 0, with one component per `rows_each` rows and at most `most`.
 
         Source: Dempster, Laird and Rubin 1977; start by k-means++ (Arthur and Vassilvitskii 2007) with a fixed seed.

@@ -105,6 +105,9 @@ class Queries:
     Input: `kind` is OPAQUE, DENSE, ROWS or TEXT; `row` the index into the table of that kind (-1: none);
     `exact` a keyed hash of the whole input (0: not known).
 
+    `integrity` is how far the operator's own autoencoder or classifier finds the raw input from what it knows (NaN:
+    there is none, or it could not say).
+
     Output: `label` and `second` are keyed hashes of the two most probable classes (0: not known), `p1` and
     `p2` their probabilities (NaN: not known), `classes` how many probabilities were disclosed, `digits` how
     many decimals the disclosed confidence has (0: not known). `status` is the HTTP status (0: not known).
@@ -144,6 +147,7 @@ class Queries:
     max_tokens: NDArray[np.float32]
     flags: NDArray[np.uint16]
     bias: NDArray[np.uint32]
+    integrity: NDArray[np.float32]
     dense: DenseSketches
     rows: RowSketches
     text: TextSketches

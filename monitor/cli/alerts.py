@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from monitor.alerts.finding import Finding, Status
     from monitor.sinks.history import History
 
-_from_file: Final = click.option(
+from_file: Final = click.option(
     "--file", type=click.File("rb"), help="Alerts in the native form, one a line, instead of the outbox; - is stdin."
 )
 _EVIDENCE: Final = 5  # lines of evidence that people are shown
@@ -31,7 +31,7 @@ def command() -> None:
 
 @command.command("list")
 @config_file
-@_from_file
+@from_file
 @click.option("--model", help="Only of this model.")
 @click.option("--family", help="Only of this attack family.")
 @click.option("--status", type=click.Choice(["open", "updated", "closed"]), help="Only those that stand like this.")
@@ -62,7 +62,7 @@ def list_command(
 
 @command.command()
 @config_file
-@_from_file
+@from_file
 @click.argument("alert")
 @as_json
 def show(config: Path | None, file: BinaryIO | None, alert: str, json: bool) -> None:
@@ -70,21 +70,27 @@ def show(config: Path | None, file: BinaryIO | None, alert: str, json: bool) -> 
 
     Example: probewatch alerts show 5d41402a --file alerts.ndjson
     """
-    if file is None:
-        revisions = _history(config).revisions(alert)
-    else:
-        start = alert.partition("-")[0]
-        revisions = sorted(
-            (one for one in _read(file) if one.finding.startswith(start)), key=lambda one: (one.finding, one.revision)
-        )
-        names = {one.finding for one in revisions}
-        if len(names) != 1:
-            what = f"{len(names)} findings begin like that" if names else "no finding begins like that"
-            raise Trouble(what=what, where=alert, mend="`probewatch alerts list` shows the ids; give more of one")
+    revisions = revisions_of(alert, config, file)
     if json:
         write_list(revisions, json=True)
     else:
         _write_finding(revisions)
+
+
+def revisions_of(alert: str, config: Path | None, file: BinaryIO | None) -> Sequence[Finding]:
+    """All revisions of the finding whose id begins like that, of the outbox or of a file. Trouble where it is not
+    exactly one."""
+    if file is None:
+        return _history(config).revisions(alert)
+    start = alert.partition("-")[0]
+    revisions = sorted(
+        (one for one in _read(file) if one.finding.startswith(start)), key=lambda one: (one.finding, one.revision)
+    )
+    names = {one.finding for one in revisions}
+    if len(names) != 1:
+        what = f"{len(names)} findings begin like that" if names else "no finding begins like that"
+        raise Trouble(what=what, where=alert, mend="`probewatch alerts list` shows the ids; give more of one")
+    return revisions
 
 
 def _history(config: Path | None) -> History:
@@ -117,7 +123,7 @@ def write_list(found: Sequence[Finding], *, json: bool = False) -> None:
             write_json(render(finding))
         return
     for finding in found:
-        who = finding.client or f"{len(finding.members)} clients"
+        who = finding.client or finding.labels.get("clients", f"{len(finding.members)}") + " clients"
         click.echo(
             f"{finding.finding[:12]}  {finding.status:7}  {finding.severity:8}  {finding.risk:3.0f}  "
             f"{moment(finding.updated_at)[:19]}Z  {finding.family}  {_plain(finding.model)}  {who}"

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from detectors.scoring.kinds import read
+
+
+def _code(written: str) -> str:
+    read(written)
+    return written
 
 
 class ModelSettings(BaseModel):
@@ -23,6 +31,23 @@ class ModelSettings(BaseModel):
     evaluators: tuple[str, ...] = ()
     """Clients that may ask about training records, such as your own evaluation jobs: their names in the records. Their
     queries never count as training records."""
+
+    profiles: dict[str, Annotated[str, AfterValidator(_code)]] = Field(default_factory=dict)
+    """Kinds of traffic that you know, by names of your own: codes from findings of new kinds (`probewatch profile`).
+    They raise no further findings of the novelty tier; evidence of attacks is looked at as before."""
+
+    autoencoder: Path | None = None
+    """An autoencoder of the model's dense inputs, an ONNX file (extra `onnx`): how badly it rebuilds an input takes the
+    place of the linear error that is learnt otherwise."""
+
+    classifier: Path | None = None
+    """A classifier of the model's dense inputs, an ONNX file (extra `onnx`): how unsure it is takes that place."""
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.autoencoder is not None and self.classifier is not None:
+            raise ValueError("give one of autoencoder and classifier")
+        return self
 
 
 class EngineSettings(BaseModel):

@@ -42,6 +42,7 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
         "extraction/noise": "sends noise instead of natural inputs",
         "extraction/uniform": "sends records as nobody has them",
         "inversion/ascent": "climbs the confidence of one answer in large steps, from an unnatural start",
+        "integrity/manifold": "sends inputs that do not lie where the model's ordinary inputs lie",
         "inversion/climb": "climbs the confidence of one answer from an unnatural start",
         "inversion/generator": "sends inputs smoother than nature, as generators make them",
         "jailbreak/mutation": "words one refused wish in ever new ways",
@@ -110,14 +111,11 @@ SHARES: Final[Mapping[str, str]] = MappingProxyType(
         "sweep_top": "moves that are in one column",
         "template": "wording that the prompts share",
         "top_label": "answers that are the same",
-<<<<<<< HEAD
         "training_hits": "inputs that the model was trained on",
         "training_row_hits": "swept records that the model was trained on",
-=======
         "turned": "near-copies of a refused prompt that were answered",
         "unbound": "prompts that want the rules cast off",
         "wide": "prompts that want many alternatives",
->>>>>>> c81f13fa8492cc0a739fd7a8d66d55af958f88ef
     }
 )
 
@@ -127,10 +125,7 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "answer_words": "words of an answer",
         "atypical": "rarity of the values",
         "base_label": "answers that are still the first one",
-<<<<<<< HEAD
-=======
         "bias_maps": "different biases",
->>>>>>> c81f13fa8492cc0a739fd7a8d66d55af958f88ef
         "big_clusters": "clusters of five and more",
         "cluster_size": "queries around one base",
         "clusters": "clusters per input",
@@ -160,10 +155,7 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "output": "length of answers (log)",
         "output_above": "length of answers beside others (log)",
         "output_growth": "growth of the answers (log)",
-<<<<<<< HEAD
-=======
         "prompt_words": "words of a prompt",
->>>>>>> c81f13fa8492cc0a739fd7a8d66d55af958f88ef
         "rate": "queries a minute (log)",
         "rate_growth": "growth over its own rate (log)",
         "record_highs": "new highs of the confidence",
@@ -185,13 +177,10 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "stream_share": "share of its queries that this is about",
         "sweep_bases": "records that were swept",
         "sweep_column": "place of the column",
-<<<<<<< HEAD
         "training_row_surprise": "rarity of so many swept training records",
         "training_surprise": "rarity of so many training records",
-=======
         "tokens": "limit of tokens (log2)",
         "variety": "different words among all",
->>>>>>> c81f13fa8492cc0a739fd7a8d66d55af958f88ef
     }
 )
 

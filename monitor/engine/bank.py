@@ -64,8 +64,17 @@ class Bank:
         return detector.reasons(blocks, row, at)
 
     def profile(self, blocks: Blocks, row: int) -> str | None:
-        """The ordinary kind of traffic nearest to a block, as the first detector that learns has it."""
-        return next((detector.profile(blocks, row) for detector in self._learners()), None)
+        """The ordinary kind of traffic nearest to a block, as the first detector that knows one has it."""
+        names = (detector.profile(blocks, row) for detector in self._learners())
+        return next((name for name in names if name is not None), None)
+
+    def looks(self, kind: int) -> tuple[str, ...]:
+        """The features by which kinds of traffic are told apart, as the first detector has it that tells any apart."""
+        return next((names for detector in self._learners() if (names := detector.looks(kind))), ())
+
+    def asked(self, kind: int) -> int:
+        """How many learnt tests look at that kind of input: they share the novelty budget evenly (Bonferroni)."""
+        return sum(len(detector.tests) for detector in self._learners() if kind in detector.kinds)
 
     @property
     def learning(self) -> bool:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.scoring.evidence import risk, severity
+from detectors.scoring.kinds import Place, code
+from detectors.scoring.nesting import inside, nested
 from detectors.taxonomy import family as taxonomy
-from monitor.alerts.finding import Contribution, Evidence, Finding, Lineage, Severity, finding_id, rebuilt
+from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, Severity, finding_id, rebuilt
 from monitor.alerts.response import RESPONSES
 from monitor.config.engine import EngineSettings
 from monitor.engine.clock import MINUTE
-from monitor.engine.verdicts import NOVELTY, PRECEDENCE, Court, Verdict, number
+from monitor.engine.kinds import Kinds, rung
+from monitor.engine.verdicts import DAY, NOVELTY, PRECEDENCE, Court, Verdict, number
 from monitor.record.pseudonyms import text
 
 PIECES: Final = 8  # pieces of evidence that a finding keeps
 RANKS: Final = ("low", "medium", "high", "critical")
 MEMBERS: Final = 256  # members that a finding names
+KIND, CLIENTS = "kind", "clients"  # labels of a finding about a kind of traffic: its code, and how many send it
 TOLD: Final = 3  # numbers in a reason
 UNKNOWN: Final = bytes(16)
 
@@ -43,6 +47,7 @@ class Findings:
     def __init__(self, settings: EngineSettings, court: Court, origin: Lineage) -> None:
         self._settings, self._court, self._origin = settings, court, origin
         self._open: dict[Key, dict[str, Episode]] = {}
+        self._kinds = Kinds()
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -56,6 +61,8 @@ class Findings:
         leading = [name for name in families if PRECEDENCE.index(name) <= rank]
         if leading:
             yield from self._update(families[min(leading, key=PRECEDENCE.index)], verdict, clock)
+        elif verdict.family == NOVELTY and verdict.place is not None:
+            yield from self.hear(self._of_kind(verdict, verdict.place), clock)
         elif len(self) < self._settings.open_findings:
             finding = self._opened(verdict, clock)
             self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock, finding.severity)
@@ -63,12 +70,19 @@ class Findings:
         else:
             self.dropped += 1
 
+    def _of_kind(self, verdict: Verdict, place: Place) -> Verdict:
+        """The same said of the kind of traffic, of which the client is one member among others."""
+        kind = self._kinds.take(verdict.model, verdict.client, place)
+        labels = {KIND: code(kind.leader), CLIENTS: str(kind.clients)}
+        return replace(verdict, client=kind.key, group=b"", members=(verdict.client,), place=None, labels=labels)
+
     def tick(self, clock: int) -> Iterator[Finding]:
         """Close what was quiet for long enough, in the order in which it opened."""
         quiet = self._settings.quiet_minutes * MINUTE
         for key, families in list(self._open.items()):
             for name, episode in list(families.items()):
-                if clock - episode.heard >= quiet:
+                # a kind of traffic is quiet when nobody has sent it for a day (decision 0013)
+                if clock - episode.heard >= (max(quiet, DAY) if name == NOVELTY else quiet):
                     del families[name]
                     last = episode.finding
                     yield replace(last, revision=last.revision + 1, status="closed", updated_at=clock)
@@ -99,6 +113,7 @@ class Findings:
             queries=verdict.queries,
             title=f"{taxonomy(family).title} suspected" if family != NOVELTY else taxonomy(family).title,
             reason=reason(verdict),
+            labels=dict(verdict.labels),
             evidence=verdict.evidence[:PIECES],
             profile=verdict.profile,
             exposure=verdict.exposure,
@@ -124,8 +139,10 @@ class Findings:
             exposure=verdict.exposure,
             lineage=replace(last.lineage, last_offset=verdict.last_offset),
         )
+        if last.family == NOVELTY:
+            grown = of_kind(grown, last, verdict)
         rises = RANKS.index(grown.severity) > RANKS.index(episode.told)
-        due = clock - last.updated_at >= self._settings.update_minutes * MINUTE
+        due = spread(last, grown, clock - last.updated_at >= self._settings.update_minutes * MINUTE)
         if (rises or due) and last.revision + 1 < self._settings.revisions:
             grown = replace(grown, revision=last.revision + 1, status="updated", updated_at=clock)
             episode.told = grown.severity
@@ -139,7 +156,11 @@ class Findings:
             for (_, client), families in self._open.items()
             for episode in families.values()
         ]
-        return {"open": np.frombuffer(json.dumps(episodes).encode(), np.uint8), "dropped": np.array([self.dropped])}
+        return {
+            "open": np.frombuffer(json.dumps(episodes).encode(), np.uint8),
+            "dropped": np.array([self.dropped]),
+            **nested("kinds", self._kinds.dump()),
+        }
 
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take over what `dump` gave. ValueError, TypeError or KeyError where it is something else."""
@@ -147,7 +168,32 @@ class Findings:
             finding = rebuilt(tree)
             families = self._open.setdefault((finding.model, bytes.fromhex(client)), {})
             families[finding.family] = Episode(finding, heard, told)
+        self._kinds.load(inside("kinds", arrays))
         self.dropped = int(arrays["dropped"][0])
+
+
+def of_kind(grown: Finding, last: Finding, verdict: Verdict) -> Finding:
+    """What a finding about a kind of traffic says beside: of all its members, not of the one that was heard last."""
+    most = (max(getattr(last.exposure, part.name), getattr(verdict.exposure, part.name)) for part in fields(Exposure))
+    return replace(
+        grown,
+        reason=reason(verdict),
+        labels=dict(verdict.labels),
+        started=min(last.started, verdict.started),
+        exposure=Exposure(*most),
+        lineage=replace(
+            grown.lineage,
+            first_offset=min(last.lineage.first_offset, verdict.first_offset),
+            last_offset=max(last.lineage.last_offset, verdict.last_offset),
+        ),
+    )
+
+
+def spread(last: Finding, grown: Finding, due: bool) -> bool:
+    """Whether a revision is due: now and then; of a kind of traffic when half as many clients again send it."""
+    if last.family != NOVELTY or not last.labels:
+        return due
+    return rung(int(grown.labels[CLIENTS])) > rung(int(last.labels[CLIENTS]))
 
 
 def merged(old: tuple[Evidence, ...], new: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
@@ -159,8 +205,10 @@ def merged(old: tuple[Evidence, ...], new: tuple[Evidence, ...]) -> tuple[Eviden
 def reason(verdict: Verdict) -> str:
     """One sentence: which test, after how many queries, by which numbers."""
     piece = verdict.evidence[0]
+    clients = verdict.labels.get(CLIENTS, "")
+    begun = f"{clients} client{'s' * (clients != '1')} began to send this kind of traffic; " if clients else ""
     numbers = ", ".join(told(c) for c in sorted(piece.contributions, key=lambda c: -c.share)[:TOLD])
-    return f"{piece.detector}/{piece.test} after {verdict.queries} queries: {numbers}"
+    return f"{begun}{piece.detector}/{piece.test} after {verdict.queries} queries: {numbers}"
 
 
 def told(contribution: Contribution) -> str:

@@ -25,6 +25,7 @@ from monitor.engine.bank import Bank
 from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
 from monitor.engine.findings import Findings
+from monitor.engine.kinds import Profiles
 from monitor.engine.learning import Standing, standing
 from monitor.engine.learnt import Learnt, names_of, pack
 from monitor.engine.step import Shape, prepare, shapes
@@ -72,7 +73,7 @@ class PartitionEngine:
         learnt: Learnt | None = None,
     ) -> None:
         self._settings, self._bank, self._learnt = settings, bank, Learnt() if learnt is None else learnt
-        self._court = Court(bank, settings)
+        self._court = Court(bank, settings, Profiles.of(settings, bank))
         self._findings = Findings(settings, self._court, lineage(partition, Origin() if origin is None else origin))
         self._callers = Callers(self._court)
         self._views: dict[tuple[str, Shape], View] = {}

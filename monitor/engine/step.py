@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detectors.features.facts import pack_facts
 from detectors.features.layout import ENTRY, FAILED, REFUSED
 from detectors.features.neighbours import pack_dense, sketch_bytes
-from detectors.sketch.queries import DENSE, ROWS, TEXT, Queries
+from detectors.sketch.queries import DENSE, MINHASHES, ROWS, TEXT, Queries
 from monitor.engine.training import Training
 
 WIDE: Final = 32  # bits for a width, or for the number of a set of columns
@@ -152,6 +152,7 @@ def entries(queries: Queries, index: NDArray[np.int64], labels: Names, versions:
     events = np.zeros(len(index), ENTRY)
     for name in ("time", "p1", "p2"):
         events[name] = getattr(queries, name)[index]
+    events["error"] = queries.integrity[index]
     both = labels.numbers(np.stack([queries.label[index], queries.second[index]], axis=1).reshape(-1)).reshape(-1, 2)
     events["label"], events["second"] = both[:, 0], both[:, 1]
     events["version"] = versions.numbers(queries.version[index])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Floats
 from detectors.scoring.evidence import DECADES, SPEAKS, named_evidence, required_evalue
+from detectors.scoring.kinds import Place
 from detectors.scoring.tail import e_value
 from monitor.alerts.finding import Contribution, Evidence, Exposure
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
+from monitor.engine.clock import MINUTE
+from monitor.engine.kinds import Profiles, place_of
 from monitor.engine.stream import Judged
 
 NOVELTY: Final = "novelty"
+DAY: Final = 24 * 60 * MINUTE
 
 #: Pieces of evidence steal families from each other: a replay of mixed inputs is a replay, clusters of flips around
 #: many bases are membership inference. Who stands first is named; the others stay in the finding as evidence.
@@ -39,7 +43,8 @@ LEADING: Final = 6  # contributions that a piece of evidence shows
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a block says of a client: families with their evidence, the one to be named first."""
+    """What a block says of a client: families with their evidence, the one to be named first. `place` is where its
+    traffic lies, for those that may be of a new kind; `labels` go into the finding as they are."""
 
     index: int
     model: str
@@ -53,6 +58,8 @@ class Verdict:
     profile: str | None
     exposure: Exposure
     members: tuple[bytes, ...] = ()
+    place: Place | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def family(self) -> str:
@@ -71,6 +78,7 @@ class Court:
 
     bank: Bank
     settings: EngineSettings
+    profiles: Profiles = field(default_factory=lambda: Profiles({}))
 
     @property
     def required(self) -> float:
@@ -92,14 +100,21 @@ class Court:
         for row in np.flatnonzero(speaks.any(axis=1)).tolist():
             tests = np.flatnonzero(speaks[row]).tolist()
             pieces = [self._evidence(judged, row, test, evalues[row, test]) for test in tests]
-            yield verdict(model, judged, row, by_precedence(pieces))
+            at = place_of(judged.bank, judged.blocks, row)
+            named = self.profiles.near(model, at)
+            if named is not None:  # a kind that the operator knows is no news; what looks like an attack still is
+                pieces = [piece for piece in pieces if piece.family != NOVELTY]
+            if pieces:
+                found = verdict(model, judged, row, by_precedence(pieces))
+                yield replace(found, profile=named or found.profile, place=at)
 
     def _heard(self, judged: Judged) -> tuple[Floats, NDArray[np.bool_]]:
         """E-values (n, tests), and which of them beat their budgets."""
         learnt, running = judged.bank.learnt, judged.running
         evalues = named_evidence(running, judged.floors)
         speaks = (running >= np.maximum(judged.floors, SPEAKS)) & (evalues >= self.required)
-        rare = 10.0 ** (-DECADES * running[:, learnt])
+        tests = judged.bank.asked(judged.blocks.kind) / days(judged)[:, None]
+        rare = np.minimum(tests * 10.0 ** (-DECADES * running[:, learnt]), 1.0)
         evalues[:, learnt], speaks[:, learnt] = e_value(rare), rare < self.rare
         return evalues, speaks
 
@@ -114,6 +129,14 @@ class Court:
     def _evidence(self, judged: Judged, row: int, test: int, evalue: float) -> Evidence:
         strength = judged.running[row, test]
         return evidence(judged.bank, judged.blocks, row, test, strength, evalue, judged.usual)
+
+
+def days(judged: Judged) -> Floats:
+    """Days for which each client has been in view, (n,): the budget is one for each of them, and a p-value is one for
+    all that a client ever sends. No more of them count than it was looked at: at its 1st, 2nd, 4th ... block."""
+    heads, counts = judged.heads, judged.blocks.counts
+    looks = 1 if counts is None else 1 + np.floor(np.log2(np.maximum(counts, 1)))
+    return np.asarray(np.minimum(1 + np.maximum(heads["last"] - heads["first"], 0) // DAY, looks), np.float64)
 
 
 def evidence(

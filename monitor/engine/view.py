@@ -146,9 +146,9 @@ class View:
         )
 
     def _walk(self, step: Step) -> Iterator[Judged]:
-        out, known = self._room, self._known(step)
+        out, known, own = self._room, self._known(step), step.events["error"].copy()
         walked = self.main.walk(step, self.baseline, self._sensitive, out)
-        self._sample(step, out.teach[: len(step)])
+        self._sample(step, out.teach[: len(step)], own)
         judged = self._judge(self.main, walked, step, walked.at.astype(np.int64), known)
         self._teach(judged.blocks, walked.features)
         yield judged
@@ -191,11 +191,11 @@ class View:
         self._answers = int(known[-1])
         return np.minimum(known, LABELS - 2)
 
-    def _sample(self, step: Step, teach: NDArray[np.bool_]) -> None:
+    def _sample(self, step: Step, teach: NDArray[np.bool_], own: NDArray[np.float32]) -> None:
         at = np.flatnonzero(teach)
         if len(at):
             keys = keys_of([step.clients[i] for i in at.tolist()])
-            self._samples.add(step.sketches[at], keys, step.events["label"][at])
+            self._samples.add(step.sketches[at], keys, step.events["label"][at], own[at])
 
     def _refit(self) -> None:
         """Learn from trusted clients, and publish what was learnt until the next refit."""
@@ -211,7 +211,7 @@ class View:
             return
         self._owed = 0
         marks = self._samples.marks[chosen]
-        samples = fitting.Lesson(self._samples.sketches[chosen], marks["label"], marks["client"])
+        samples = fitting.Lesson(self._samples.sketches[chosen], marks["label"], marks["client"], marks["own"])
         sized = fitting.peers(features[:, SIZE], features[:, OUTPUT], self.baseline)
         self.baseline = fitting.fit(self.shape.kind, self.shape.width, samples, features[:, NEAR], sized)
         if self.taught:

@@ -55,7 +55,7 @@ def render_ecs(finding: Finding, namespace: str = "default") -> Json:
 def headline(finding: Finding) -> str:
     """The title, which becomes the name of the alert in Kibana: the same for all findings of a family, no numbers."""
     title = family(finding.family).title
-    return f"{title} by several clients" if finding.members and finding.family != "campaign" else title
+    return f"{title} by several clients" if finding.members and finding.family not in ("campaign", "novelty") else title
 
 
 def _event(finding: Finding) -> Json:

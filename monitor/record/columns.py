@@ -14,6 +14,7 @@ from detectors.sketch.queries import LOGPROBS, Queries
 from monitor.record.gathering import Answer, Gathering, Query
 from monitor.record.hashes import Hashes
 from monitor.record.inputs import InputSketcher
+from monitor.record.integrity import Judges, integrity
 
 _DIGITS_MOST: Final = 15  # decimals that a float64 holds exactly
 
@@ -59,8 +60,9 @@ def _two_largest(
 class ColumnMaker:
     """Makes columns with one key. A query's columns do not depend on the other queries of the batch."""
 
-    def __init__(self, secret: bytes, hashes: Hashes) -> None:
+    def __init__(self, secret: bytes, hashes: Hashes, judges: Judges | None = None) -> None:
         self._hashes = hashes
+        self._judges: Judges = {} if judges is None else judges
         self._inputs = InputSketcher(secret, hashes)
 
     def make(self, queries: list[Query], offsets: list[int], gathering: Gathering) -> Queries:
@@ -87,6 +89,7 @@ class ColumnMaker:
             max_tokens=np.array(tokens, np.float32),
             flags=np.array(flags, np.uint16) | logprobs,
             bias=np.array(bias, np.uint32),
+            integrity=integrity(self._judges, models, inputs, gathering),
             **answered,
             **{field.name: getattr(sketched, field.name) for field in fields(sketched)},
         )

@@ -16,6 +16,7 @@ from monitor.record.columns import ColumnMaker
 from monitor.record.envelope import Document, parse, unwrap
 from monitor.record.gathering import Gathering, Query
 from monitor.record.hashes import Hashes
+from monitor.record.integrity import Judges
 from monitor.record.judge import judge
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
@@ -38,13 +39,14 @@ class Decoded:
 
 
 class Decoder:
-    """Decodes batches of records. Stateless apart from bounded caches: the same bytes give the same columns."""
+    """Decodes batches of records. Stateless apart from bounded caches: the same bytes give the same columns.
+    `judges` are the operator's own models of inputs, by the names of the models that they stand for."""
 
-    def __init__(self, keys: Keys, limits: Limits | None = None) -> None:
+    def __init__(self, keys: Keys, limits: Limits | None = None, judges: Judges | None = None) -> None:
         self.names = Pseudonyms(keys.pseudonyms, keys.epoch)
         self._limits = Limits() if limits is None else limits
         self._hashes = Hashes(keys.sketches)
-        self._maker = ColumnMaker(keys.sketches, self._hashes)
+        self._maker = ColumnMaker(keys.sketches, self._hashes, judges)
 
     def decode(self, batch: RawBatch) -> Decoded:
         """The columns of a batch. Never raises for anything that stands in a record."""

@@ -18,6 +18,7 @@ from monitor.runtime.engines import engine_maker
 from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.folder import SnapshotFolder
 from monitor.runtime.health import HealthServer, Pulse
+from monitor.runtime.judges import judges
 from monitor.runtime.keys import key_name, keys_of
 from monitor.runtime.learnt import config_hash
 from monitor.runtime.lock import only_process
@@ -44,7 +45,8 @@ def run(settings: Settings) -> bool:
     keys, metrics, clocks = keys_of(settings.keys), Metrics(), Clocks(time.monotonic, time.time)
     pulse = Pulse(clocks.steady, settings.health.stall_seconds)
     known = load_all(settings.engine, keys)
-    decoder, make = Decoder(keys, Limits.of(settings.records)), engine_maker(settings, keys, known)
+    decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine))
+    make = engine_maker(settings, keys, known)
     config = config_hash(settings, digests(known))
     snapshots = SnapshotFolder(snapshots_path(settings))
     partitions = Partitions(make, snapshots, clocks.steady, metrics, config_hash=config, key_epoch=key_name(keys))

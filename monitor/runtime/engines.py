@@ -13,6 +13,7 @@ from monitor.config.engine import EngineSettings
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.engine.bank import Bank
+from monitor.engine.kinds import Profiles
 from monitor.engine.learnt import Learnt
 from monitor.engine.partition import Origin, PartitionEngine
 from monitor.engine.training import Training
@@ -32,6 +33,7 @@ def engine_maker(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fing
     bank, file = bank_of(settings, keys, known), settings.runtime.learnt
     origin = Origin(config_hash(settings, digests(known)), keys.epoch)
     learnt = Learnt() if file is None else load(file, keys, bank)
+    check_profiles(settings.engine, bank)
 
     def make(partition: Partition, arrays: Arrays | None) -> PartitionEngine:
         if arrays is None:
@@ -47,6 +49,15 @@ def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerpri
     training = {model: Training(one, evaluators(settings.engine, keys, model)) for model, one in fingerprints.items()}
     marked = sensitive_columns(settings.engine, keys)
     return Bank([*detectors, Novelty(settings.engine.vote_weight)], marked, training)
+
+
+def check_profiles(settings: EngineSettings, bank: Bank) -> None:
+    """Trouble where a named kind of traffic was written down by a version that looks at other features."""
+    try:
+        Profiles.of(settings, bank)
+    except ValueError as problem:
+        mend = "name it anew, from a finding of this version: `probewatch profile FINDING --name NAME`"
+        raise Trouble(what=str(problem), where="engine.known", mend=mend) from problem
 
 
 def detector_classes() -> Mapping[str, type[Detector]]:

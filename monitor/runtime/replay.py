@@ -16,6 +16,7 @@ from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.engines import engine_maker
+from monitor.runtime.judges import judges
 from monitor.sources.files import FileSource
 from monitor.sources.protocol import Progress, Quarantined
 from monitor.sources.reading import everything
@@ -44,7 +45,7 @@ def replay(
 
     `tally` is brought up to date and `progress` called after each batch. Trouble where a file cannot be read.
     """
-    decoder, make = Decoder(keys, Limits.of(settings.records)), engine_maker(settings, keys)
+    decoder, make = Decoder(keys, Limits.of(settings.records), judges(settings.engine)), engine_maker(settings, keys)
     current: tuple[Partition, PartitionEngine] | None = None
     for batch in batches(paths, tally, progress):
         if current is None or current[0] != batch.partition:  # files are read one after the other

@@ -202,3 +202,12 @@ def test_a_pollers_row_says_once_what_goes_together() -> None:
     before = unknown(4)
     polled = np.repeat(rows(dependent(20)), 100, axis=0)
     assert baselines.fit(ROWS, 0, lesson(polled), NONE, before) is before
+
+
+def test_errors_of_a_network_have_their_own_scale() -> None:
+    unknown = baselines.unknown()
+    few, many = np.arange(40, dtype=np.float32), np.append(np.arange(101), [np.nan, np.inf]).astype(np.float32)
+    assert np.isnan(baselines.own(few, unknown).own).all()
+    assert baselines.own(many, unknown).own.tolist() == [50.0, 50.0]
+    assert baselines.own(np.ones(50, np.float32), unknown).own.tolist() == [1.0, 1e-3]
+    assert baselines.load(baselines.dump(baselines.own(many, unknown))).own.tolist() == [50.0, 50.0]
