@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROOM: Final = 2_048  # sketches kept, the latest ones
-MARK: Final = np.dtype([("client", "u8"), ("label", "u2")])
+MARK: Final = np.dtype([("client", "u8"), ("met", "u8"), ("label", "u2")])
 
 
 class Samples:
@@ -24,11 +24,18 @@ class Samples:
     def __len__(self) -> int:
         return min(self.seen, ROOM)
 
-    def add(self, sketches: NDArray[np.uint8], clients: NDArray[np.uint64], labels: NDArray[np.uint16]) -> None:
-        """Append rows in the order of the log; the oldest make room."""
-        sketches, clients, labels = sketches[-ROOM:], clients[-ROOM:], labels[-ROOM:]
+    def add(
+        self,
+        sketches: NDArray[np.uint8],
+        clients: NDArray[np.uint64],
+        labels: NDArray[np.uint16],
+        met: NDArray[np.uint64],
+    ) -> None:
+        """Append rows in the order of the log; the oldest make room. `met` says in what each met other clients."""
+        sketches, clients, labels, met = sketches[-ROOM:], clients[-ROOM:], labels[-ROOM:], met[-ROOM:]
         at = (self.seen + np.arange(len(sketches))) % ROOM
         self.sketches[at], self.marks["client"][at], self.marks["label"][at] = sketches, clients, labels
+        self.marks["met"][at] = met
         self.seen += len(sketches)
 
     def chosen(self, trusted: Callable[[NDArray[np.uint64]], NDArray[np.bool_]]) -> NDArray[np.int64]:
