@@ -40,8 +40,8 @@ SPARSE: Final = 6  # segments that a patch may change
 BANDS: Final = 8  # bands of a text's MinHash, of four bytes each
 
 COLUMNS: Final = 56  # channels 0 to 55: a row without that column
-COARSE, NEAR, PATCH, PROSE, ORDER = range(COLUMNS, COLUMNS + 5)
-CHANNELS: Final = ORDER + 1
+COARSE, NEAR, PATCH, PROSE, ORDER, EXACT = range(COLUMNS, COLUMNS + 6)
+CHANNELS: Final = EXACT + 1
 
 _ONE: Final = np.uint64(1)
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -78,20 +78,24 @@ class Index(NamedTuple):
 
 class Known(NamedTuple):
     """What has been learnt: `centre` (width,) of dense inputs (empty: not known); `sketches` (m, bytes) of ordinary
-    inputs with their `clients`, against which it is judged how dense inputs lie where a query is; `limit` the share of
-    that distance below which a query is linked; `widest` the distance beyond which none is, wherever it lies; `usable`
-    a bit for each channel that is rare among honest clients."""
+    inputs with their `clients` and their `buckets`, against which it is judged how dense inputs lie where a query is;
+    `limit` the share of that distance below which a query is linked; `widest` the distance beyond which none is,
+    wherever it lies; `usable` a bit for each channel that is seldom enough among honest clients to make links, `rare`
+    a bit for each that is so rare that few links say much."""
 
     centre: NDArray[np.float64]
     sketches: NDArray[np.uint8]
     clients: NDArray[np.uint64]
+    buckets: NDArray[np.int64]
     limit: float
     widest: float
     usable: np.uint64
+    rare: np.uint64
 
 
 class Latest(NamedTuple):
-    """The ring of the model's latest queries, by number modulo RING (a ring that still grows is shorter): clients' keys and packed sketches."""
+    """The ring of the model's latest queries, by number modulo RING (while it still grows it is shorter): clients' keys
+    and packed sketches."""
 
     clients: NDArray[np.uint64]
     sketches: NDArray[np.uint8]
@@ -110,11 +114,12 @@ class Arrivals(NamedTuple):
 
 
 class Links(NamedTuple):
-    """By query: the number of the query of another client to which it is linked (-1: none), the channel, and a bit for
-    each channel in which it met another client, rare or not."""
+    """By query: the number of the query of another client to which it is linked (-1: none), the channel and whether
+    that is a rare one, and a bit for each channel in which it met another client, usable or not."""
 
     partner: NDArray[np.int64]
     channel: NDArray[np.int8]
+    rare: NDArray[np.bool_]
     met: NDArray[np.uint64]
 
 
@@ -132,7 +137,7 @@ def index(kind: int, meetings: int) -> Index:
 
 def links(n: int) -> Links:
     """Room for the links of n queries."""
-    return Links(np.empty(n, np.int64), np.empty(n, np.int8), np.empty(n, np.uint64))
+    return Links(np.empty(n, np.int64), np.empty(n, np.int8), np.empty(n, np.bool_), np.empty(n, np.uint64))
 
 
 @njit(cache=True)
@@ -171,9 +176,7 @@ def remember(index: Index, latest: Latest, number: int, packed: NDArray[np.uint8
 
 
 @njit(cache=True)
-def partner(
-    index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], known: Known
-) -> tuple[int, float]:
+def partner(index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], known: Known) -> tuple[int, float]:
     """The nearest of the model's latest queries that another client sent, and its distance; -1 where there is none, or
     where another client sent the very same input."""
     own = latest.clients[number % RING]
@@ -225,18 +228,18 @@ def meet(
 
 
 @njit(cache=True)
-def note(out: Links, i: int, channel: int, other: int, usable: np.uint64) -> None:
-    """Write down that a query met another one; the first rare channel makes the link."""
+def note(out: Links, i: int, channel: int, other: int, known: Known) -> None:
+    """Write down that a query met another one; the first rare channel makes the link, or else the first usable one."""
     if other < 0:
         return
     bit = _ONE << np.uint64(channel)
     out.met[i] |= bit
-    if out.partner[i] < 0 and usable & bit:
-        out.partner[i], out.channel[i] = other, channel
+    if known.usable & bit and (out.partner[i] < 0 or (known.rare & bit and not out.rare[i])):
+        out.partner[i], out.channel[i], out.rare[i] = other, channel, known.rare & bit != 0
 
 
 @njit(cache=True)
-def row_meetings(index: Index, come: Arrivals, i: int, usable: np.uint64, out: Links) -> None:
+def row_meetings(index: Index, come: Arrivals, i: int, known: Known, out: Links) -> None:
     """Rows that are the same but for one column, and rows whose cells all lie in the same coarse bins."""
     packed = come.sketches[i]
     columns = min(len(packed) // 2, COLUMNS)
@@ -249,13 +252,13 @@ def row_meetings(index: Index, come: Arrivals, i: int, usable: np.uint64, out: L
     for j in range(columns):
         cell = np.uint64(packed[2 * j]) << np.uint64(8) | np.uint64(packed[2 * j + 1])
         rest = mixed(whole ^ mixed(np.uint64(j + 1), cell), np.uint64(j + 1))
-        note(out, i, j, meet(index.meetings, rest, client, np.uint32(cell), number, second, True), usable)
-    key, cell = mixed(coarse, np.uint64(COARSE)), np.uint32(whole & np.uint64(0xFFFFFFFF))
-    note(out, i, COARSE, meet(index.meetings, key, client, cell, number, second, True), usable)
+        note(out, i, j, meet(index.meetings, rest, client, np.uint32(cell), number, second, True), known)
+    key, mark = mixed(coarse, np.uint64(COARSE)), np.uint32(whole & np.uint64(0xFFFFFFFF))
+    note(out, i, COARSE, meet(index.meetings, key, client, mark, number, second, True), known)
 
 
 @njit(cache=True)
-def text_meetings(index: Index, come: Arrivals, i: int, usable: np.uint64, out: Links) -> None:
+def text_meetings(index: Index, come: Arrivals, i: int, known: Known, out: Links) -> None:
     """Texts of which some band of the MinHash is equal."""
     packed, size = come.sketches[i], MINHASHES // BANDS
     cell = np.uint32(come.exact[i] >> _32)
@@ -264,7 +267,7 @@ def text_meetings(index: Index, come: Arrivals, i: int, usable: np.uint64, out: 
         for j in range(size * band, size * (band + 1)):
             key = mixed(key, np.uint64(packed[j]))
         other = meet(index.meetings, key, come.clients[i], cell, come.first + i, come.seconds[i], False)
-        note(out, i, PROSE, other, usable)
+        note(out, i, PROSE, other, known)
 
 
 @njit(cache=True)
@@ -289,29 +292,32 @@ def dense_meetings(index: Index, latest: Latest, come: Arrivals, i: int, known: 
     remember(index, latest, number, packed, known)
     mask = np.uint64(entry.mask) if entry.flags & LINKED else np.uint64(0)
     if other >= 0 and distance < known.widest and distance < known.limit * usual(packed, come.clients[i], known):
-        note(out, i, NEAR, other, known.usable)
+        note(out, i, NEAR, other, known)
         mask = changes(DENSE, packed, latest.sketches[other % RING])
     key = patch_key(packed, mask)
     if key:
         cell = np.uint32(come.exact[i] >> _32)
         found = meet(index.meetings, key, come.clients[i], cell, number, come.seconds[i], False)
-        note(out, i, PATCH, found, known.usable)
+        note(out, i, PATCH, found, known)
 
 
 @njit(cache=True)
-def order_meetings(index: Index, come: Arrivals, i: int, usable: np.uint64, out: Links) -> None:
-    """Two inputs that another client sent in the same order."""
+def order_meetings(index: Index, come: Arrivals, i: int, known: Known, out: Links) -> None:
+    """Two inputs that another client sent in the same order, and an input that another client sent as well."""
     client, exact = come.clients[i], come.exact[i]
     if exact == 0:
         return
+    number, second = come.first + i, come.seconds[i]
+    cell = np.uint32(client >> _32)
+    found = meet(index.meetings, mixed(exact, np.uint64(EXACT)), client, cell, number, second, False)
+    note(out, i, EXACT, found, known)
     at = int(mixed(client, _ONE) >> _32) % STEPS
     before = index.latest[at] if index.clients[at] == client else np.uint64(0)
     index.clients[at], index.latest[at] = client, exact
     if before == 0 or before == exact:
         return
     key = mixed(mixed(before, exact), np.uint64(ORDER))
-    found = meet(index.meetings, key, client, np.uint32(client >> _32), come.first + i, come.seconds[i], False)
-    note(out, i, ORDER, found, usable)
+    note(out, i, ORDER, meet(index.meetings, key, client, cell, number, second, False), known)
 
 
 @njit(cache=True)
@@ -319,16 +325,29 @@ def link(kind: int, index: Index, latest: Latest, come: Arrivals, known: Known, 
     """Look for partners of n queries in turn, and leave each in the index. A client's exact repeats are passed over: a
     poller beside a popular input must not tie everybody together."""
     for i in range(len(come.clients)):
-        out.partner[i], out.channel[i], out.met[i] = -1, -1, 0
+        out.partner[i], out.channel[i], out.rare[i], out.met[i] = -1, -1, False, 0
         if come.events[i].flags & REPEAT:
             continue
         if kind == ROWS:
-            row_meetings(index, come, i, known.usable, out)
+            row_meetings(index, come, i, known, out)
         elif kind == TEXT:
-            text_meetings(index, come, i, known.usable, out)
+            text_meetings(index, come, i, known, out)
         elif kind == DENSE:
             dense_meetings(index, latest, come, i, known, out)
-        order_meetings(index, come, i, known.usable, out)
+        order_meetings(index, come, i, known, out)
+
+
+@njit(cache=True)
+def fill(buckets: NDArray[np.int64], sketches: NDArray[np.uint8], centre: NDArray[np.float64]) -> None:
+    """Fill buckets (TABLES, 2 ** BITS, BUCKET) with the places of sketches, as many as there is room for."""
+    buckets[:] = -1
+    for a in range(len(sketches)):
+        for table in range(TABLES):
+            bucket = buckets[table, code(sketches[a], centre, table)]
+            for place in range(BUCKET):
+                if bucket[place] < 0:
+                    bucket[place] = a
+                    break
 
 
 @njit(cache=True)
@@ -341,16 +360,16 @@ def again(index: Index, latest: Latest, first: int, stop: int, known: Known) -> 
 
 @njit(cache=True)
 def usual(packed: NDArray[np.uint8], client: np.uint64, known: Known) -> float:
-    """How far ordinary inputs lie apart where a sketch is: its distance to the nearest of the CROWDED-th other client
-    among the model's samples (the density of a neighbourhood, as in Breunig et al., SIGMOD 2000). Pictures without
-    contrast, or of one scene, lie close together without any two clients being one."""
+    """How far ordinary inputs lie apart where a sketch is: its distance to the CROWDED-th nearest other client among
+    the model's samples, infinite where its buckets hold fewer (the density of a neighbourhood: Breunig et al., SIGMOD
+    2000). Pictures without contrast, or of one scene, lie close together without any two clients being one."""
     least, owners = np.full(CROWDED, np.inf), np.zeros(CROWDED, np.uint64)
-    for a in range(len(known.clients)):
-        if known.clients[a] == client:
-            continue
-        distance = dense_distance(packed, known.sketches[a], len(known.centre))
-        if distance < least[CROWDED - 1]:
-            insert(least, owners, distance, known.clients[a])
+    for table in range(TABLES):
+        for a in known.buckets[table, code(packed, known.centre, table)]:
+            if a >= 0 and known.clients[a] != client:
+                distance = dense_distance(packed, known.sketches[a], len(known.centre))
+                if distance < least[CROWDED - 1]:
+                    insert(least, owners, distance, known.clients[a])
     return float(least[CROWDED - 1])
 
 
@@ -370,9 +389,7 @@ def insert(least: NDArray[np.float64], owners: NDArray[np.uint64], distance: flo
 
 
 @njit(cache=True)
-def crossings(
-    sketches: NDArray[np.uint8], clients: NDArray[np.uint64], known: Known, out: NDArray[np.float64]
-) -> None:
+def crossings(sketches: NDArray[np.uint8], clients: NDArray[np.uint64], known: Known, out: NDArray[np.float64]) -> None:
     """Fill `out` (n, 2) with each sample's distance to the nearest of another client, and with what is usual there.
     Where another client sent the very same input both are infinite: such a query makes no link."""
     for a in range(len(sketches)):

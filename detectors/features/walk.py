@@ -400,9 +400,8 @@ def walk(
         ends = header.count >= FIRST_BLOCK and (header.count - FIRST_BLOCK) % BLOCK == 0
         if ends:
             header.blocks += 1
-        out.heads[i] = header
         if ends or entry.streams:
-            out.classes[i] = seen(state.classes[slot])
+            out.heads[i], out.classes[i] = header, seen(state.classes[slot])
         if ends:
             n = gather(state, slot, scratch)
             block(kind, scratch[:n], header, baseline, columns, sensitive, out.features[blocks])

@@ -43,6 +43,7 @@ class Findings:
     def __init__(self, settings: EngineSettings, court: Court, origin: Lineage) -> None:
         self._settings, self._court, self._origin = settings, court, origin
         self._open: dict[Key, dict[str, Episode]] = {}
+        self._homes: dict[tuple[str, str], Key] = {}  # the open finding of each member of a group
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -51,6 +52,10 @@ class Findings:
     def hear(self, verdict: Verdict, clock: int) -> Iterator[Finding]:
         """Take a verdict into the finding it belongs to, or open one; yields a revision where one is due."""
         key = (verdict.model, verdict.client)
+        whole = self._open.get(self._homes.get((verdict.model, text(verdict.client)), key), {})
+        if verdict.family in whole and whole[verdict.family].finding.client is None and not verdict.members:
+            whole[verdict.family].heard = clock  # said of the group already
+            return
         families = self._open.get(key, {})
         rank = PRECEDENCE.index(verdict.family)
         leading = [name for name in families if PRECEDENCE.index(name) <= rank]
@@ -59,9 +64,15 @@ class Findings:
         elif len(self) < self._settings.open_findings:
             finding = self._opened(verdict, clock)
             self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock, finding.severity)
+            self._house(key, finding)
             yield finding
         else:
             self.dropped += 1
+
+    def _house(self, key: Key, finding: Finding) -> None:
+        """Remember whose members a finding of a group names: what is said of one of them is part of it."""
+        if finding.tier == "named":
+            self._homes.update(dict.fromkeys(((finding.model, member) for member in finding.members), key))
 
     def tick(self, clock: int) -> Iterator[Finding]:
         """Close what was quiet for long enough, in the order in which it opened."""
@@ -74,6 +85,7 @@ class Findings:
                     yield replace(last, revision=last.revision + 1, status="closed", updated_at=clock)
             if not families:
                 del self._open[key]
+                self._homes = {who: home for who, home in self._homes.items() if home != key}
 
     def _opened(self, verdict: Verdict, clock: int) -> Finding:
         family, client = verdict.family, text(verdict.client)
@@ -131,6 +143,8 @@ class Findings:
             episode.told = grown.severity
             yield grown
         episode.finding = grown
+        if len(grown.members) > len(last.members):
+            self._house((verdict.model, verdict.client), grown)
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """The open findings, as bytes in an array."""
@@ -147,6 +161,7 @@ class Findings:
             finding = rebuilt(tree)
             families = self._open.setdefault((finding.model, bytes.fromhex(client)), {})
             families[finding.family] = Episode(finding, heard, told)
+            self._house((finding.model, bytes.fromhex(client)), finding)
         self.dropped = int(arrays["dropped"][0])
 
 

@@ -12,7 +12,7 @@ from detectors.contract import Floats
 from detectors.features import kinship
 from detectors.features.kinship import MEETING, RING, ROOM, WAYS, Arrivals, Index, Latest, Links
 from detectors.features.layout import ENTRY
-from detectors.features.windows import SLOT_STEP
+from detectors.features.windows import PSEUDONYM, SLOT_STEP
 from detectors.scoring import kinships
 from detectors.scoring.nesting import inside, nested
 from detectors.sketch.queries import DENSE, ROWS, TEXT
@@ -22,7 +22,10 @@ Arrays = Mapping[str, NDArray[Any]]
 
 FIRST_ROWS: Final = 64  # places for hashes, WAYS wide, before anything is learnt; as many more as there are queries,
 MOST_ROWS: Final = 8_192  # up to this
+ORDERED: Final = 0x80  # of a link in an order or an input that clients share
+FEW: Final = 8  # queries below which a client's share of links is not told
 SECOND: Final = 1_000_000
+RING_OF: Final = ("clients", "names", "units", "held", "events", "exact", "sketches", "sizes", "offsets")
 
 
 class Kinship:
@@ -36,6 +39,9 @@ class Kinship:
         self._index = kinship.index(shape.kind, FIRST_ROWS)
         self._links = kinship.links(kinship.SPARE)
         self.clients = np.zeros(0, np.uint64)
+        self.names = np.zeros((0, PSEUDONYM), np.uint8)
+        self.units = np.zeros(0, np.uint8)  # what the query's own link counts, with ORDERED
+        self.held = np.zeros(0, np.uint8)  # what it counts that others are linked to it
         self.events = np.zeros(0, ENTRY)
         self.exact = np.zeros(0, np.uint64)
         self.sketches = np.zeros((0, sketch), np.uint8)
@@ -44,7 +50,7 @@ class Kinship:
 
     @property
     def _ring(self) -> tuple[NDArray[Any], ...]:
-        return self.clients, self.events, self.exact, self.sketches, self.sizes, self.offsets
+        return tuple(getattr(self, name) for name in RING_OF)
 
     @property
     def nbytes(self) -> int:
@@ -56,13 +62,14 @@ class Kinship:
         first, self.number = self.number, self.number + len(step)
         self._grow(min(self.number, RING))
         at = np.arange(first, self.number) % RING
-        given = (clients, step.events, step.exact, step.sketches, step.sizes, step.offsets)
+        names = np.frombuffer(b"".join(step.clients), np.uint8).reshape(-1, PSEUDONYM)
+        given = (clients, names, 0, 0, step.events, step.exact, step.sketches, step.sizes, step.offsets)
         for array, rows in zip(self._ring, given, strict=True):
             array[at] = rows
         seconds = np.maximum(clocks, 0) // SECOND
         come = Arrivals(first, clients, step.events, step.exact, step.sketches, seconds)
         kinship.link(self.shape.kind, self._index, Latest(self.clients, self.sketches), come, self.known, self._links)
-        return Links(*(array[: len(step)] for array in self._links))
+        return Links._make(array[: len(step)] for array in self._links)
 
     def _grow(self, wanted: int) -> None:
         if wanted > len(self.clients):
@@ -75,7 +82,14 @@ class Kinship:
         numbers = np.arange(max(0, upto - ROOM), upto)
         own = self.clients[numbers % RING]
         at = np.minimum(np.searchsorted(members, own), len(members) - 1)
-        return numbers[members[at] == own]
+        return np.asarray(numbers[members[at] == own])
+
+    def share(self, key: int, upto: int) -> float:
+        """Units of links for each query that a client sent among the ROOM before `upto`."""
+        at = np.arange(max(0, upto - ROOM), upto) % RING
+        own = at[self.clients[at] == np.uint64(key)]
+        counted = np.maximum(self.units[own] & ~np.uint8(ORDERED), self.held[own])
+        return float(counted.sum()) / max(len(own), FEW)
 
     def learn(self, centre: Floats, lesson: kinships.Meetings) -> None:
         """Take what trusted clients have in common as the measure, and make room for as many hashes as needed."""
@@ -89,17 +103,16 @@ class Kinship:
     @property
     def _each(self) -> int:
         """Hashes under which a query is left."""
-        of = {ROWS: len(self.shape.columns) + 2, TEXT: kinship.BANDS + 1, DENSE: 2}
-        return of.get(self.shape.kind, 1)
+        of = {ROWS: len(self.shape.columns) + 3, TEXT: kinship.BANDS + 2, DENSE: 3}
+        return of.get(self.shape.kind, 2)
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays."""
         used = min(self.number, RING)
-        ring = zip(("clients", "events", "exact", "sketches", "sizes", "offsets"), self._ring, strict=True)
         return {
             "number": np.array([self.number]),
             **nested("known", kinships.dump(self.known)),
-            **{name: array[:used] for name, array in ring},
+            **{name: array[:used] for name, array in zip(RING_OF, self._ring, strict=True)},
             **dict(zip(Index._fields, self._index, strict=True)),
         }
 
@@ -109,7 +122,7 @@ class Kinship:
             raise ValueError("kinship of another shape")
         self.number = int(arrays["number"][0])
         self._grow(len(arrays["clients"]))
-        for name, array in zip(("clients", "events", "exact", "sketches", "sizes", "offsets"), self._ring, strict=True):
+        for name, array in zip(RING_OF, self._ring, strict=True):
             array[: len(arrays[name])] = arrays[name]
         self.known = kinships.load(inside("known", arrays))
         self._index = Index(*(arrays[name].copy() for name in Index._fields))
