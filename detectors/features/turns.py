@@ -18,7 +18,7 @@ NAMES: Final = ("members", "shared_links", "shared_share", "shared_rare", "share
 
 def rotation(turns: NDArray[Any]) -> float:
     """1 less the coefficient of variation of the gaps between queries of the same account (not under -1), times their
-    mean over the number of accounts: 1 for strict turns, about 0.1 for chance, less for bursts; NaN where fewer than
+    mean over the number of accounts: 1 for strict turns, about 0.1 for chance among five and more, less for bursts; NaN where fewer than
     eight gaps are known.
 
     >>> rotation(np.arange(40) % 5), rotation(np.repeat(np.arange(5), 8)), rotation(np.arange(5))

@@ -159,7 +159,7 @@ class Campaigns:
             offsets=ring.offsets[at],
         )
         said = [self._turn(one, roster) for one in numbers.tolist()]
-        yield from self.grouped.ask(replayed, said, np.full(n, known), roster, given)
+        yield from self.grouped.ask(replayed, said, np.full(n, known), roster, given, again=True)
 
     def _name(self, group: Group) -> bytes:
         """A pseudonym from the model and the founding members."""

@@ -81,8 +81,12 @@ class Grouped:
         """Forget whose turn it was in a group that is no more; its windows leave when others need the room."""
         self._turns.pop(group, None)
 
-    def ask(self, step: Step, said: Sequence[Turn], known: Ints, roster: Roster, given: Context) -> Iterator[Judged]:
-        """Walk queries of groups (at most two chunks) through all streams, and judge the blocks that they complete."""
+    def ask(
+        self, step: Step, said: Sequence[Turn], known: Ints, roster: Roster, given: Context, again: bool = False
+    ) -> Iterator[Judged]:
+        """Walk queries of groups (at most two chunks) through all streams, and judge the blocks that they complete.
+
+        Where one group is looked through `again`, what its blocks say is said now, of all its queries so far."""
         for turn in said:
             self._turns[turn.group].append(turn)
         if self._rooms is None:
@@ -90,6 +94,8 @@ class Grouped:
         whole, part = self._rooms
         main = self.streams[0]
         walked = main.walk(step, given.baseline, given.sensitive, whole)
+        if again:
+            whole.heads[: len(step)] = main.windows.state.headers[main.windows.slots(step.clients[:1], [b""])]
         yield from self._judged(main, walked, step, said, known, roster, given)
         for stream in self.streams[1:]:
             sub, at = routed(step, whole, stream.number)

@@ -99,7 +99,8 @@ class Ties:
         client has for each of its queries."""
         a, b = self.kin[one], self.kin[other]
         if a.group and a.group == b.group:
-            return None
+            group = self.groups[a.group]
+            return self._paired(group, one, other, channel, clock) if len(group.members) == 2 else None
         there, back = self._with(one, b.group, other), self._with(other, a.group, one)
         enough = there >= self._need(a, b.group) or back >= self._need(b, a.group)
         if not enough or min(there, back) < NEED or min(share(one), share(other)) < SHARE:
@@ -108,6 +109,10 @@ class Ties:
             self.dropped += 1
             return None
         group = self._join(self._own(one, clock), self._own(other, clock), clock)
+        return self._paired(group, one, other, channel, clock)
+
+    def _paired(self, group: Group, one: int, other: int, channel: int, clock: int) -> Group | None:
+        """The group, with others that sweep the same column if these two do; None while it is too small."""
         if channel < COLUMNS and self._pairs[pair_of(one, other)][0] >= SWEPT:
             group = self._swept(group, channel, clock)
         return group if len(group.members) >= SMALLEST else None
