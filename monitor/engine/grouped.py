@@ -125,6 +125,7 @@ class Grouped:
         shared = np.array([self._shared(said[i]) for i in at.tolist()])
         columns = {name: shared[:, j] for j, name in enumerate(turns.NAMES)}
         blocks = replace(blocks, features={**blocks.features, **columns})
+        running = stream.strengths(walked, blocks, given.bank) * turns.coordinated(shared)[:, None]
         yield Judged(
             index=step.index[at],
             clients=names,
@@ -133,7 +134,7 @@ class Grouped:
             classes=whole.classes[at].copy(),
             classes_known=known[at],
             blocks=blocks,
-            running=stream.strengths(walked, blocks, given.bank),
+            running=running,
             floors=given.floors[self.streams.index(stream)],
             bank=given.bank,
             usual=given.usual,

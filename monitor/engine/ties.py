@@ -31,8 +31,8 @@ PARTNERS: Final = 32  # queries to which a client was linked lately; each counts
 WHOLE, HALF = 5, 2  # what a link counts: in a channel that is rare among honest clients, and in any other one
 NEED: Final = 6  # units between two clients, or between a client and a group
 SHARE: Final = 0.5  # units per query of each of the two clients
-OWN: Final = 0.1  # share of all its units that a client must have with the other one,
-OWN_GROUP: Final = 0.25  # or with the group
+OWN: Final = 0.04  # share of all its units that a client must have with the other one,
+OWN_GROUP: Final = 0.15  # or with the group
 SWEPT: Final = 15  # units in one column from which pairs may be joined by it
 
 
@@ -101,9 +101,7 @@ class Ties:
         if a.group and a.group == b.group:
             group = self.groups[a.group]
             return self._paired(group, one, other, channel, clock) if len(group.members) == 2 else None
-        there, back = self._with(one, b.group, other), self._with(other, a.group, one)
-        enough = there >= self._need(a, b.group) or back >= self._need(b, a.group)
-        if not enough or min(there, back) < NEED or min(share(one), share(other)) < SHARE:
+        if not self._enough(one, other) or min(share(one), share(other)) < SHARE:
             return None
         if self._size(one) + self._size(other) > MEMBERS:
             self.dropped += 1
@@ -116,6 +114,16 @@ class Ties:
         if channel < COLUMNS and self._pairs[pair_of(one, other)][0] >= SWEPT:
             group = self._swept(group, channel, clock)
         return group if len(group.members) >= SMALLEST else None
+
+    def _enough(self, one: int, other: int) -> bool:
+        """Whether two clients, or a client and the other one's group, have enough in common beside what they have with
+        everybody else: both clients where neither is in a group, otherwise one that is tied to the other's group."""
+        a, b = self.kin[one], self.kin[other]
+        there = self._with(one, b.group, other) >= self._need(a, b.group)
+        back = self._with(other, a.group, one) >= self._need(b, a.group)
+        if a.group and b.group:
+            return there or back
+        return there if b.group else back if a.group else there and back
 
     def _need(self, kin: Kin, group: int) -> float:
         return max(NEED, (OWN_GROUP if group else OWN) * kin.units)

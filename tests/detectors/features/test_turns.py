@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from detectors.features.turns import NAMES, equal_volumes, rotation, shares
+from detectors.features.turns import NAMES, coordinated, equal_volumes, rotation, shares
 
 RANDOM = np.random.default_rng(5)
 
@@ -47,3 +47,13 @@ def test_nobody_shares_nothing() -> None:
     assert nobody[:5] == [0, 0, 0, 0, 0]
     assert math.isnan(nobody[5])
     assert math.isnan(nobody[6])
+
+
+def test_a_shared_taste_is_no_shared_work() -> None:
+    dealt, units = np.arange(100) % 5, np.array([2, 0, 0, 0] * 25)
+    sessions = np.sort(dealt).reshape(5, 20)[:, RANDOM.permutation(20)].reshape(-1)
+    bursts = np.concatenate([sessions[::2], sessions[1::2]])
+    rows = [shares(dealt, units, units > 9), shares(bursts, units, units > 9), shares(bursts, units + 2, units > 9)]
+    assert coordinated(np.array(rows)).tolist() == [True, False, True]
+    few = np.array([shares(np.arange(4), np.zeros(4, np.int64), np.zeros(4, np.bool_))])
+    assert not coordinated(few).any()
