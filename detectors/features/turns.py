@@ -17,19 +17,20 @@ NAMES: Final = ("members", "shared_links", "shared_share", "shared_rare", "share
 
 
 MOSTLY: Final = 0.5  # share of linked queries from which it does not matter who calls when
+EVENLY: Final = 0.2  # rotation beyond chance
 
 
 def coordinated(shared: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether groups, rows of NAMES (n, 7), share a piece of work rather than a taste: most queries are linked, or the
-    accounts take turns at least as evenly as chance would have it. Honest clients with inputs of the same odd kind are
+    accounts take turns more evenly than chance would have it. Honest clients with inputs of the same odd kind are
     linked now and then, and come in sessions (-0.3 on recorded scenes, where dealt attacks had 0.3 to 1)."""
-    return np.asarray((shared[:, 2] >= MOSTLY) | (shared[:, 5] >= 0.0))
+    return np.asarray((shared[:, 2] >= MOSTLY) | (shared[:, 5] >= EVENLY))
 
 
 def rotation(turns: NDArray[Any]) -> float:
     """1 less the coefficient of variation of the gaps between queries of the same account (not under -1), times their
-    mean over the number of accounts: 1 for strict turns, about 0.1 for chance among five and more, less for bursts; NaN where fewer than
-    eight gaps are known.
+    mean over the number of accounts: 1 for strict turns, about 0.1 for chance among five and more, less for bursts; NaN
+    where fewer than eight gaps are known.
 
     >>> rotation(np.arange(40) % 5), rotation(np.repeat(np.arange(5), 8)), rotation(np.arange(5))
     (1.0, 0.2, nan)

@@ -105,7 +105,7 @@ class Campaigns:
         for number in self._names:
             group = self.ties.groups[number]
             home.update(dict.fromkeys(group.members, number))
-            members[number] = tuple(self.ties.kin[key].name for key in group.members)
+            members[number] = [(key, self.ties.kin[key].name) for key in group.members]
         return Roster(home, self._names.copy(), members)
 
     def _tidy(self) -> None:

@@ -51,11 +51,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Who is in which group: the group of each client's key, each group's name and its members' pseudonyms."""
+    """Who is in which group: the group of each client's key, each group's name, its members' keys and pseudonyms."""
 
     home: dict[int, int]
     names: dict[int, bytes]
-    members: dict[int, tuple[bytes, ...]]
+    members: dict[int, list[tuple[int, bytes]]]
 
 
 class Grouped:
@@ -138,12 +138,22 @@ class Grouped:
             floors=given.floors[self.streams.index(stream)],
             bank=given.bank,
             usual=given.usual,
-            members=[roster.members[said[i].group] for i in at.tolist()],
+            members=[self._active(said[i], roster) for i in at.tolist()],
         )
+
+    def _active(self, last: Turn, roster: Roster) -> tuple[bytes, ...]:
+        """The members who take part as of one query: of a group that has grown over hours others may be long gone."""
+        taking = {turn.client for turn in self._until(last) if turn.units}
+        group = roster.members[last.group]
+        return tuple(name for client, name in group if client in taking) or tuple(name for _, name in group)
+
+    def _until(self, last: Turn) -> list[Turn]:
+        """The latest turns of a group as of one query."""
+        return [turn for turn in self._turns[last.group] if turn.number <= last.number][-TOLD:]
 
     def _shared(self, last: Turn) -> list[float]:
         """What the members of a group share, as of one query."""
-        own = [turn for turn in self._turns[last.group] if turn.number <= last.number][-TOLD:]
+        own = self._until(last)
         clients = np.array([turn.client for turn in own], np.uint64)
         units = np.array([turn.units for turn in own], np.int64)
         return turns.shares(clients, units, np.array([turn.ordered for turn in own], np.bool_))
