@@ -93,16 +93,30 @@ class Windows:
         self.groups[slot] = np.frombuffer(group, np.uint8) if group else 0
         return slot
 
+    def strongest(self, client: bytes, tests: NDArray[np.bool_]) -> float:
+        """The most that any of these tests ever said of a client; 0 of one that is not remembered."""
+        slot = self._table.get(client)
+        return 0.0 if slot is None else float(self.peak[slot][tests].max(initial=0.0))
+
+    def forget(self, client: bytes) -> None:
+        """Forget a client, if it is remembered."""
+        if client in self._table:
+            self._empty(self._table.pop(client))
+
     def _leave(self) -> None:
         """Forget the client that was not seen for the longest time."""
         _, slot = self._table.popitem(last=False)
+        self._empty(slot)
+        self.evicted += 1
+
+    def _empty(self, slot: int) -> None:
+        """Clear a slot and its pages for others."""
         state = self.state
         held = state.pages[slot][state.pages[slot] >= 0]
         state.free[state.control[0] : state.control[0] + len(held)] = held
         state.control[0] += len(held)
         self._clear(slot)
         self._spare.append(slot)
-        self.evicted += 1
 
     def _clear(self, slot: int) -> None:
         state = self.state

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROOM: Final = 2_048  # sketches kept, the latest ones
-MARK: Final = np.dtype([("client", "u8"), ("label", "u2"), ("own", "f4")])
+MARK: Final = np.dtype([("client", "u8"), ("met", "u8"), ("label", "u2"), ("own", "f4")])
 
 
 class Samples:
@@ -29,14 +29,16 @@ class Samples:
         sketches: NDArray[np.uint8],
         clients: NDArray[np.uint64],
         labels: NDArray[np.uint16],
+        met: NDArray[np.uint64],
         own: NDArray[np.float32] | float = np.nan,
     ) -> None:
-        """Append rows in the order of the log, with what the operator's own autoencoder said; the oldest make room."""
+        """Append rows in the order of the log; the oldest make room. `met` says in what each met other clients, `own`
+        what the operator's own autoencoder said."""
         errors = np.broadcast_to(own, len(sketches))[-ROOM:]
-        sketches, clients, labels = sketches[-ROOM:], clients[-ROOM:], labels[-ROOM:]
+        sketches, clients, labels, met = sketches[-ROOM:], clients[-ROOM:], labels[-ROOM:], met[-ROOM:]
         at = (self.seen + np.arange(len(sketches))) % ROOM
         self.sketches[at], self.marks["client"][at], self.marks["label"][at] = sketches, clients, labels
-        self.marks["own"][at] = errors
+        self.marks["met"][at], self.marks["own"][at] = met, errors
         self.seen += len(sketches)
 
     def chosen(self, trusted: Callable[[NDArray[np.uint64]], NDArray[np.bool_]]) -> NDArray[np.int64]:

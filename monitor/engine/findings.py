@@ -48,6 +48,7 @@ class Findings:
         self._settings, self._court, self._origin = settings, court, origin
         self._open: dict[Key, dict[str, Episode]] = {}
         self._kinds = Kinds()
+        self._homes: dict[tuple[str, str], Key] = {}  # the open finding of each member of a group
         self.dropped = 0
 
     def __len__(self) -> int:
@@ -56,6 +57,10 @@ class Findings:
     def hear(self, verdict: Verdict, clock: int) -> Iterator[Finding]:
         """Take a verdict into the finding it belongs to, or open one; yields a revision where one is due."""
         key = (verdict.model, verdict.client)
+        whole = self._open.get(self._homes.get((verdict.model, text(verdict.client)), key), {})
+        if verdict.family in whole and whole[verdict.family].finding.client is None and not verdict.members:
+            whole[verdict.family].heard = clock  # said of the group already
+            return
         families = self._open.get(key, {})
         rank = PRECEDENCE.index(verdict.family)
         leading = [name for name in families if PRECEDENCE.index(name) <= rank]
@@ -66,6 +71,7 @@ class Findings:
         elif len(self) < self._settings.open_findings:
             finding = self._opened(verdict, clock)
             self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock, finding.severity)
+            self._house(key, finding)
             yield finding
         else:
             self.dropped += 1
@@ -75,6 +81,11 @@ class Findings:
         kind = self._kinds.take(verdict.model, verdict.client, place)
         labels = {KIND: code(kind.leader), CLIENTS: str(kind.clients)}
         return replace(verdict, client=kind.key, group=b"", members=(verdict.client,), place=None, labels=labels)
+
+    def _house(self, key: Key, finding: Finding) -> None:
+        """Remember whose members a finding of a group names: what is said of one of them is part of it."""
+        if finding.tier == "named":
+            self._homes.update(dict.fromkeys(((finding.model, member) for member in finding.members), key))
 
     def tick(self, clock: int) -> Iterator[Finding]:
         """Close what was quiet for long enough, in the order in which it opened."""
@@ -88,6 +99,7 @@ class Findings:
                     yield replace(last, revision=last.revision + 1, status="closed", updated_at=clock)
             if not families:
                 del self._open[key]
+                self._homes = {who: home for who, home in self._homes.items() if home != key}
 
     def _opened(self, verdict: Verdict, clock: int) -> Finding:
         family, client = verdict.family, text(verdict.client)
@@ -148,6 +160,8 @@ class Findings:
             episode.told = grown.severity
             yield grown
         episode.finding = grown
+        if len(grown.members) > len(last.members):
+            self._house((verdict.model, verdict.client), grown)
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """The open findings, as bytes in an array."""
@@ -168,6 +182,7 @@ class Findings:
             finding = rebuilt(tree)
             families = self._open.setdefault((finding.model, bytes.fromhex(client)), {})
             families[finding.family] = Episode(finding, heard, told)
+            self._house((finding.model, bytes.fromhex(client)), finding)
         self._kinds.load(inside("kinds", arrays))
         self.dropped = int(arrays["dropped"][0])
 

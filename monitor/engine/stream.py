@@ -35,7 +35,7 @@ class Judged:
     `index` (n,) is the query of the batch that ended the block; `heads` the client's header then, over all of its
     queries; `classes` how many classes the client had seen, of `classes_known`; `running` (n, tests) what each test
     says together with the block before; `floors` (tests,) what each had to reach; `bank` the detectors that said it;
-    `usual` the model's medians.
+    `usual` the model's medians; `members` (n,) the clients of each where the stream is of groups.
     """
 
     index: NDArray[np.int64]
@@ -49,6 +49,7 @@ class Judged:
     floors: Floats
     bank: Bank
     usual: Mapping[str, float]
+    members: Sequence[tuple[bytes, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True)

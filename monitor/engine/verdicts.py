@@ -36,6 +36,7 @@ PRECEDENCE: Final = (
     "llm-leakage",
     "access",
     "cost",
+    "campaign",
     NOVELTY,
 )
 LEADING: Final = 6  # contributions that a piece of evidence shows
@@ -180,6 +181,7 @@ def verdict(model: str, judged: Judged, row: int, evidence: tuple[Evidence, ...]
             classes_seen=int(judged.classes[row]),
             classes_known=int(judged.classes_known[row]),
         ),
+        members=judged.members[row] if judged.members else (),
     )
 
 

@@ -14,12 +14,15 @@ from detectors.features.layout import BLOCK, FIRST_BLOCK
 from detectors.features.walk import FEATURES, Out
 from detectors.features.windows import Windows
 from detectors.scoring import baselines as fitting
+from detectors.scoring.kinships import Meetings
 from detectors.scoring.nesting import inside, nested
 from detectors.scoring.rates import population
 from detectors.scoring.samples import Samples
 from detectors.scoring.tail import raised_floor
 from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, scheduled
 from monitor.engine.bank import Bank
+from monitor.engine.campaigns import Campaigns
+from monitor.engine.grouped import Context
 from monitor.engine.step import LABELS, Names, Shape, Step
 from monitor.engine.stream import ALL, CHUNK, SUBSTREAMS, Judged, Stream, Walked, keys_of, routed
 
@@ -64,6 +67,7 @@ class View:
         self._least = np.full((len(self.streams), len(bank)), 0.5)  # floors that it began with
         self._samples = Samples(self.windows.state.sketches.shape[2])
         self._rows = TeachingRows(len(FEATURES))
+        self.campaigns = Campaigns(model, shape, len(bank), self.windows.state.sketches.shape[2])
         self._room: Out = self.main.room()
         self._subroom: Out = self.substreams[0].room()
         sensitive = bank.sensitive.get(model, {})
@@ -83,7 +87,7 @@ class View:
     def nbytes(self) -> int:
         """Bytes of the windows and of what teaches."""
         windows = sum(stream.windows.nbytes for stream in self.streams)
-        return windows + self._samples.sketches.nbytes + self._rows.nbytes
+        return windows + self._samples.sketches.nbytes + self._rows.nbytes + self.campaigns.nbytes
 
     def feed(self, step: Step) -> Iterator[Judged]:
         """Walk a step's queries; what comes out depends on the queries alone, never on how they were cut into steps."""
@@ -147,8 +151,9 @@ class View:
 
     def _walk(self, step: Step) -> Iterator[Judged]:
         out, known, own = self._room, self._known(step), step.events["error"].copy()
-        walked = self.main.walk(step, self.baseline, self._sensitive, out)
-        self._sample(step, out.teach[: len(step)], own)
+        walked, keys = self.main.walk(step, self.baseline, self._sensitive, out), keys_of(step.clients)
+        links = self.campaigns.link(step, keys)
+        self._sample(step, keys, out.teach[: len(step)], links.met, own)
         judged = self._judge(self.main, walked, step, walked.at.astype(np.int64), known)
         self._teach(judged.blocks, walked.features)
         yield judged
@@ -157,6 +162,9 @@ class View:
             if len(sub):
                 walked = stream.walk(sub, self.baseline, self._sensitive, self._subroom)
                 yield self._judge(stream, walked, step, at[walked.at], known)
+        floors = [one.floors for one in self.streams]
+        given = Context(self.baseline, self._sensitive, self.bank, self.usual, floors)
+        yield from self.campaigns.feed(step, keys, links, known, given)
 
     def _judge(
         self, stream: Stream, walked: Walked, step: Step, at: NDArray[np.int64], known: NDArray[np.int64]
@@ -191,11 +199,16 @@ class View:
         self._answers = int(known[-1])
         return np.minimum(known, LABELS - 2)
 
-    def _sample(self, step: Step, teach: NDArray[np.bool_], own: NDArray[np.float32]) -> None:
+    def _sample(
+        self,
+        step: Step,
+        keys: NDArray[np.uint64],
+        teach: NDArray[np.bool_],
+        met: NDArray[np.uint64],
+        own: NDArray[np.float32],
+    ) -> None:
         at = np.flatnonzero(teach)
-        if len(at):
-            keys = keys_of([step.clients[i] for i in at.tolist()])
-            self._samples.add(step.sketches[at], keys, step.events["label"][at], own[at])
+        self._samples.add(step.sketches[at], keys[at], step.events["label"][at], met[at], own[at])
 
     def _refit(self) -> None:
         """Learn from trusted clients, and publish what was learnt until the next refit."""
@@ -212,6 +225,9 @@ class View:
         self._owed = 0
         marks = self._samples.marks[chosen]
         samples = fitting.Lesson(self._samples.sketches[chosen], marks["label"], marks["client"], marks["own"])
+        if self._samples.seen <= len(self._samples.marks):  # later crowds can not change it (decision 0005)
+            common = Meetings(self._samples.sketches[chosen], marks["client"], marks["met"])
+            self.campaigns.learn(self.baseline.mean, common)
         sized = fitting.peers(features[:, SIZE], features[:, OUTPUT], self.baseline)
         self.baseline = fitting.fit(self.shape.kind, self.shape.width, samples, features[:, NEAR], sized)
         if self.taught:
@@ -250,6 +266,8 @@ class View:
             peaks = stream.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64)
             for name, peak in zip(names.tolist(), peaks.tolist(), strict=True):
                 found[name] = max(peak, found.get(name, 0.0))
+        for key, peak in self.campaigns.suspects(self.bank).items():
+            found[key] = max(peak, found.get(key, 0.0))
         order = sorted(found)
         return np.array(order, np.uint64), np.array([found[name] for name in order])
 
@@ -266,6 +284,7 @@ class View:
                 for stream in self.streams
                 for name, array in nested(f"windows{stream.number}", stream.windows.dump()).items()
             },
+            **nested("campaigns", self.campaigns.dump()),
             **nested("samples", self._samples.dump()),
             **nested("rows", self._rows.arrays()),
             **nested("baseline", fitting.dump(self.baseline)),
@@ -285,6 +304,7 @@ class View:
         for stream, floors in zip(self.streams, arrays["floors"], strict=True):
             stream.floors = floors
             stream.windows.load(inside(f"windows{stream.number}", arrays))
+        self.campaigns.load(inside("campaigns", arrays))
         self._samples.load(inside("samples", arrays))
         self._rows = TeachingRows.from_arrays(inside("rows", arrays))
         self.baseline = fitting.load(inside("baseline", arrays))

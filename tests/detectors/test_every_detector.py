@@ -8,7 +8,7 @@ import pytest
 
 from detectors.checks import check_all
 from detectors.contract import Detector
-from detectors.features import refusals
+from detectors.features import refusals, turns
 from detectors.features.walk import FEATURES
 from detectors.registry import GROUP, loaded
 
@@ -24,4 +24,4 @@ def test_it_passes_all_checks(detector: type[Detector]) -> None:
 @pytest.mark.parametrize("detector", loaded(POINTS).values() if POINTS else [], ids=lambda one: one.name)
 def test_what_it_reads_exists(detector: type[Detector]) -> None:
     """A feature with a misspelt name would be NaN for ever, and its test silent."""
-    assert detector.reads <= {*FEATURES, *refusals.NAMES, "stream", "stream_share"}
+    assert detector.reads <= {*FEATURES, *refusals.NAMES, *turns.NAMES, "stream", "stream_share"}

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 from detectors.scoring.samples import ROOM, Samples
 
 
-def rows(numbers: range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def rows(numbers: range) -> tuple[np.ndarray, ...]:
     at = np.array(numbers)
-    return np.stack([at % 256, at // 256], axis=1).astype(np.uint8), at.astype(np.uint64), (at % 7).astype(np.uint16)
+    sketches = np.stack([at % 256, at // 256], axis=1).astype(np.uint8)
+    return sketches, at.astype(np.uint64), (at % 7).astype(np.uint16), (at % 3).astype(np.uint64)
 
 
 def everyone(keys: np.ndarray) -> np.ndarray:

@@ -1,0 +1,199 @@
+"""Campaigns of one view: clients that act as one are asked about as one client.
+
+Queries of different clients that belong together tie the clients (ties.py). A group of three or more has windows of its
+own, in which its members' queries stand in the order of the log: first those that the ring still holds, then all that
+come. Every detector is asked about them as about a client's, sub-streams included (decision 0016).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.contract import Floats
+from detectors.features.kinship import EXACT, ORDER, RING, Links
+from detectors.scoring.kinships import Meetings
+from detectors.scoring.nesting import inside, nested
+from monitor.engine.bank import Bank
+from monitor.engine.clock import advance
+from monitor.engine.grouped import Context, Grouped, Roster, Turn
+from monitor.engine.kinship import ORDERED, Kinship
+from monitor.engine.step import Shape, Step
+from monitor.engine.stream import CHUNK, Judged
+from monitor.engine.ties import HALF, SMALLEST, WHOLE, Group, Ties
+
+Arrays = Mapping[str, NDArray[Any]]
+Ints = NDArray[np.int64]
+
+ANEW: Final = 1.5  # how much a group grows before its queries are looked through again
+
+
+class Campaigns:
+    """The groups of one view. Everything in here follows from the queries, one by one, however they were cut."""
+
+    def __init__(self, model: str, shape: Shape, tests: int, sketch: int) -> None:
+        self.model = model
+        self.kinship = Kinship(shape, sketch)
+        self.ties = Ties()
+        self.grouped = Grouped(shape, tests)
+        self._names: dict[int, bytes] = {}
+        self._clock = 0
+        self._clocks = np.empty(CHUNK, np.int64)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the ring, the index and the groups' windows."""
+        return self.kinship.nbytes + self.grouped.nbytes
+
+    def link(self, step: Step, keys: NDArray[np.uint64]) -> Links:
+        """Put a step's queries (at most CHUNK) into the index; their links, in room that the next call overwrites."""
+        clocks = self._clocks[: len(step)]
+        self._clock = advance(self._clock, np.ascontiguousarray(step.events["time"]), clocks)
+        return self.kinship.feed(step, keys, clocks)
+
+    def feed(self, step: Step, keys: NDArray[np.uint64], links: Links, known: Ints, given: Context) -> Iterator[Judged]:
+        """The blocks that groups complete with these queries, whose `links` are known.
+
+        Looked at are those that are linked or of a group's member; in between nothing changes, and where something
+        changes, what came before is judged first."""
+        linked = links.partner >= 0
+        first, start, counted = self.kinship.number - len(step), 0, -1
+        while start < len(step) and (self._names or linked[start:].any()):
+            roster, version = self._roster(), self.ties.version
+            own = np.isin(keys[start:], np.fromiter(roster.home, np.uint64, len(roster.home)))
+            at: list[int] = []
+            group = None
+            for i in (start + np.flatnonzero(linked[start:] | own)).tolist():
+                if linked[i] and i > counted:
+                    counted, group = i, self._tie(first + i, links, i)
+                    if self.ties.version != version:
+                        break
+                if own[i - start]:
+                    at.append(i)
+            yield from self._walk(step, at, first, known, roster, given)
+            if self.ties.version == version:
+                return
+            self._tidy()
+            start = i
+            if group is not None and len(group.members) >= ANEW * group.built:
+                yield from self._again(group, int(step.index[i]), first + i, int(known[i]), given)
+                start = i + 1
+
+    def _tie(self, number: int, links: Links, i: int) -> Group | None:
+        """Count a query's link; the group that it has made or enlarged, if any."""
+        ring, other, clock = self.kinship, int(links.partner[i]), int(self._clocks[i])
+        at, there = number % RING, other % RING
+        self.ties.expire(clock)
+        units, channel = WHOLE if links.rare[i] else HALF, int(links.channel[i])
+        one = int(ring.clients[at]), bytes(ring.names[at])
+        two = int(ring.clients[there]), bytes(ring.names[there])
+        if not self.ties.link(one, two, other, units, clock):
+            return None
+        ring.units[at] = units | (ORDERED if channel in (ORDER, EXACT) else 0)
+        ring.held[there] = max(int(ring.held[there]), units)
+        return self.ties.tie(one[0], two[0], channel, clock, lambda client: ring.share(client, number + 1))
+
+    def _roster(self) -> Roster:
+        """Who is in which group now, of those that are looked at."""
+        home: dict[int, int] = {}
+        members = {}
+        for number in self._names:
+            group = self.ties.groups[number]
+            home.update(dict.fromkeys(group.members, number))
+            members[number] = [(key, self.ties.kin[key].name) for key in group.members]
+        return Roster(home, self._names.copy(), members)
+
+    def _tidy(self) -> None:
+        """Forget groups that are no more, or too small."""
+        for number in list(self._names):
+            group = self.ties.groups.get(number)
+            if group is None or len(group.members) < SMALLEST:
+                del self._names[number]
+                self.grouped.end(number)
+
+    def _walk(
+        self, step: Step, places: list[int], first: int, known: Ints, roster: Roster, given: Context
+    ) -> Iterator[Judged]:
+        """Members' queries go to their groups."""
+        if not places:
+            return
+        at = np.array(places, np.int64)
+        said = [self._turn(first + i, roster) for i in places]
+        grouped = Step(
+            index=step.index[at],
+            clients=[roster.names[turn.group] for turn in said],
+            groups=[b""] * len(said),
+            events=step.events[at],
+            exact=step.exact[at],
+            sketches=step.sketches[at],
+            sizes=step.sizes[at],
+            offsets=step.offsets[at],
+            trained=step.trained[at] if len(step.trained) else step.trained,
+        )
+        yield from self.grouped.ask(grouped, said, known[at], roster, given)
+
+    def _turn(self, number: int, roster: Roster) -> Turn:
+        at = number % RING
+        client, units = int(self.kinship.clients[at]), int(self.kinship.units[at])
+        return Turn(number, roster.home[client], client, units & ~ORDERED, units >= ORDERED)
+
+    def _again(self, group: Group, index: int, number: int, known: int, given: Context) -> Iterator[Judged]:
+        """Look through all that the ring still holds of a group's members, up to this query, as one client."""
+        ring, group.built = self.kinship, len(group.members)
+        name = self._names.setdefault(group.number, self._name(group))
+        self.grouped.begin(group.number, name)
+        numbers = ring.recent(number + 1, np.sort(np.array(group.members, np.uint64)))[-CHUNK:]
+        at, n, roster = numbers % RING, len(numbers), self._roster()
+        replayed = Step(
+            index=np.full(n, index),
+            clients=[name] * n,
+            groups=[b""] * n,
+            events=ring.events[at],
+            exact=ring.exact[at],
+            sketches=ring.sketches[at],
+            sizes=ring.sizes[at],
+            offsets=ring.offsets[at],
+            trained=ring.said(at),
+        )
+        said = [self._turn(one, roster) for one in numbers.tolist()]
+        yield from self.grouped.ask(replayed, said, np.full(n, known), roster, given, again=True)
+
+    def _name(self, group: Group) -> bytes:
+        """A pseudonym from the model and the founding members."""
+        founders = sorted(self.ties.kin[key].name for key in group.members)
+        return blake2b(b"\0".join([self.model.encode(), *founders]), digest_size=16).digest()
+
+    def learn(self, centre: Floats, lesson: Meetings) -> None:
+        """Learn from trusted clients' queries what is rare."""
+        self.kinship.learn(centre, lesson)
+
+    def suspects(self, bank: Bank) -> dict[int, float]:
+        """The most that any named test says of the group of each member, by key."""
+        roster = self._roster()
+        peaks = dict(zip(roster.names, self.grouped.suspects(bank, list(roster.names.values())), strict=True))
+        return {key: peaks[number] for key, number in roster.home.items()}
+
+    def dump(self) -> dict[str, NDArray[Any]]:
+        """Everything, as arrays."""
+        names = {str(number): name.hex() for number, name in self._names.items()}
+        return {
+            "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
+            "clock": np.array([self._clock]),
+            **nested("kinship", self.kinship.dump()),
+            **nested("ties", self.ties.dump()),
+            **nested("grouped", self.grouped.dump()),
+        }
+
+    def load(self, arrays: Arrays) -> None:
+        """Take over what `dump` gave. ValueError where the shapes do not fit, KeyError where something is missing."""
+        names = json.loads(arrays["names"].tobytes())
+        self._names = {int(number): bytes.fromhex(name) for number, name in names.items()}
+        self._clock = int(arrays["clock"][0])
+        self.kinship.load(inside("kinship", arrays))
+        self.ties.load(inside("ties", arrays))
+        self.grouped.load(inside("grouped", arrays))

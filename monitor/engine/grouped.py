@@ -1,0 +1,186 @@
+"""Groups of clients asked about as one client: windows of their own, and what the members share at each block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.contract import Floats
+from detectors.features import turns
+from detectors.features.baseline import Baseline
+from detectors.features.walk import Out
+from detectors.scoring.nesting import inside, nested
+from monitor.engine.bank import Bank
+from monitor.engine.step import Shape, Step
+from monitor.engine.stream import SUBSTREAMS, Judged, Stream, Walked, routed
+from monitor.engine.ties import GROUPS
+
+Arrays = Mapping[str, NDArray[Any]]
+Ints = NDArray[np.int64]
+
+GROUPED: Final = 4  # the number of the stream of all of a group's queries
+MOST: Final = 4 * GROUPS  # windows of groups
+TOLD: Final = 128  # latest queries of a group of which it is known who sent them and what they share
+
+
+class Turn(NamedTuple):
+    """A query of a group's member: its number, the group and the client, what its link counts (0: none), and whether
+    that is in an order or an input that are shared."""
+
+    number: int
+    group: int
+    client: int
+    units: int
+    ordered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What judging a group's blocks needs of its view; `floors` are those of the view's own streams."""
+
+    baseline: Baseline
+    sensitive: np.uint64
+    bank: Bank
+    usual: Mapping[str, float]
+    floors: Sequence[Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Who is in which group: the group of each client's key, each group's name, its members' keys and pseudonyms."""
+
+    home: dict[int, int]
+    names: dict[int, bytes]
+    members: dict[int, list[tuple[int, bytes]]]
+
+
+class Grouped:
+    """The streams of the groups of one view."""
+
+    def __init__(self, shape: Shape, tests: int) -> None:
+        self.streams = tuple(Stream(number, shape, MOST, tests) for number in (GROUPED, *SUBSTREAMS))
+        self._rooms: tuple[Out, Out] | None = None
+        self._turns: dict[int, list[Turn]] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the groups' windows."""
+        return sum(stream.windows.nbytes for stream in self.streams)
+
+    def begin(self, group: int, name: bytes) -> None:
+        """Forget what was known of a group, which is about to be looked through again."""
+        self._turns[group] = []
+        for stream in self.streams:
+            stream.windows.forget(name)
+
+    def end(self, group: int) -> None:
+        """Forget whose turn it was in a group that is no more; its windows leave when others need the room."""
+        self._turns.pop(group, None)
+
+    def ask(
+        self, step: Step, said: Sequence[Turn], known: Ints, roster: Roster, given: Context, again: bool = False
+    ) -> Iterator[Judged]:
+        """Walk queries of groups (at most two chunks) through all streams, and judge the blocks that they complete.
+
+        Where one group is looked through `again`, what its blocks say is said now, of all its queries so far."""
+        for turn in said:
+            self._turns[turn.group].append(turn)
+        if self._rooms is None:
+            self._rooms = self.streams[1].room(), self.streams[1].room()
+        whole, part = self._rooms
+        main = self.streams[0]
+        walked = main.walk(step, given.baseline, given.sensitive, whole)
+        if again:
+            whole.heads[: len(step)] = main.windows.state.headers[main.windows.slots(step.clients[:1], [b""])]
+        yield from self._judged(main, walked, step, said, known, roster, given)
+        for stream in self.streams[1:]:
+            sub, at = routed(step, whole, stream.number)
+            if len(sub):
+                walked = stream.walk(sub, given.baseline, given.sensitive, part)
+                placed = replace(walked, at=at[walked.at].astype(np.int32))
+                yield from self._judged(stream, placed, step, said, known, roster, given)
+        for group in {turn.group for turn in said}:
+            del self._turns[group][:-TOLD]
+
+    def _judged(
+        self,
+        stream: Stream,
+        walked: Walked,
+        step: Step,
+        said: Sequence[Turn],
+        known: Ints,
+        roster: Roster,
+        given: Context,
+    ) -> Iterator[Judged]:
+        if not len(walked.at):
+            return
+        assert self._rooms is not None
+        at, whole = walked.at.astype(np.int64), self._rooms[0]
+        heads, names = whole.heads[at].copy(), [step.clients[i] for i in at.tolist()]
+        blocks = stream.blocks(walked, heads, names)
+        shared = np.array([self._shared(said[i]) for i in at.tolist()])
+        columns = {name: shared[:, j] for j, name in enumerate(turns.NAMES)}
+        blocks = replace(blocks, features={**blocks.features, **columns})
+        running = stream.strengths(walked, blocks, given.bank) * turns.coordinated(shared)[:, None]
+        yield Judged(
+            index=step.index[at],
+            clients=names,
+            groups=[b""] * len(at),
+            heads=heads,
+            classes=whole.classes[at].copy(),
+            classes_known=known[at],
+            blocks=blocks,
+            running=running,
+            floors=given.floors[self.streams.index(stream)],
+            bank=given.bank,
+            usual=given.usual,
+            members=[self._active(said[i], roster) for i in at.tolist()],
+        )
+
+    def _active(self, last: Turn, roster: Roster) -> tuple[bytes, ...]:
+        """The members who take part as of one query: of a group that has grown over hours others may be long gone."""
+        taking = {turn.client for turn in self._until(last) if turn.units}
+        group = roster.members[last.group]
+        return tuple(name for client, name in group if client in taking) or tuple(name for _, name in group)
+
+    def _until(self, last: Turn) -> list[Turn]:
+        """The latest turns of a group as of one query."""
+        return [turn for turn in self._turns[last.group] if turn.number <= last.number][-TOLD:]
+
+    def _shared(self, last: Turn) -> list[float]:
+        """What the members of a group share, as of one query."""
+        own = self._until(last)
+        clients = np.array([turn.client for turn in own], np.uint64)
+        units = np.array([turn.units for turn in own], np.int64)
+        return turns.shares(clients, units, np.array([turn.ordered for turn in own], np.bool_))
+
+    def suspects(self, bank: Bank, names: Sequence[bytes]) -> list[float]:
+        """The most that any named test says of each of these groups since it was looked through, (n,)."""
+        return [max(stream.windows.strongest(name, ~bank.learnt) for stream in self.streams) for name in names]
+
+    def dump(self) -> dict[str, NDArray[Any]]:
+        """Everything, as arrays."""
+        said = [turn for own in self._turns.values() for turn in own]
+        return {
+            "turns": np.array([(*turn[:2], *turn[3:]) for turn in said], np.int64).reshape(-1, 4),
+            "clients": np.array([turn.client for turn in said], np.uint64),
+            "groups": np.array(list(self._turns), np.int64),
+            **{
+                name: array
+                for stream in self.streams
+                for name, array in nested(f"windows{stream.number}", stream.windows.dump()).items()
+            },
+        }
+
+    def load(self, arrays: Arrays) -> None:
+        """Take over what `dump` gave. ValueError where the shapes do not fit, KeyError where something is missing."""
+        self._turns = {int(group): [] for group in arrays["groups"]}
+        clients = arrays["clients"].tolist()
+        for (number, group, units, ordered), client in zip(arrays["turns"].tolist(), clients, strict=True):
+            self._turns[group].append(Turn(number, group, client, units, bool(ordered)))
+        for stream in self.streams:
+            stream.windows.load(inside(f"windows{stream.number}", arrays))
