@@ -100,9 +100,10 @@ def shared(packed: Bytes, own: Ints, out: Floats) -> None:
         counts[:] = 0
         for i in own:
             counts[packed[i, j]] += 1
-        for count in counts:
-            common += count if count >= many else 0
-            alone += count == 1
+        for byte in range(256):
+            if counts[byte] >= many:
+                common += int(counts[byte])
+            alone += counts[byte] == 1
     out[0] = common / (len(own) * MINHASHES)
     out[2] = alone / (len(own) * MINHASHES)
     out[3] = 1.0 - out[0] - out[2]
@@ -218,7 +219,7 @@ def answered(window: Any, facts: Ints, out: Floats) -> None:
         same = 0
         for j in range(len(own)):
             same += own[i, ANSWER] == own[j, ANSWER]
-        most = max(most, same)
+        most = max(most, int(same))
     out[23] = most / len(own)
     again, turned = 0, 0
     for i in told:
