@@ -218,8 +218,9 @@ def answered(window: Any, facts: Ints, out: Floats) -> None:
     for i in range(len(own)):
         same = 0
         for j in range(len(own)):
-            same += own[i, ANSWER] == own[j, ANSWER]
-        most = max(most, int(same))
+            if own[i, ANSWER] == own[j, ANSWER]:
+                same += 1
+        most = max(most, same)
     out[23] = most / len(own)
     again, turned = 0, 0
     for i in told:
