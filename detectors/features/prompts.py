@@ -100,9 +100,10 @@ def shared(packed: Bytes, own: Ints, out: Floats) -> None:
         counts[:] = 0
         for i in own:
             counts[packed[i, j]] += 1
-        for count in counts:
-            common += count if count >= many else 0
-            alone += count == 1
+        for byte in range(256):
+            if counts[byte] >= many:
+                common += int(counts[byte])
+            alone += counts[byte] == 1
     out[0] = common / (len(own) * MINHASHES)
     out[2] = alone / (len(own) * MINHASHES)
     out[3] = 1.0 - out[0] - out[2]
@@ -217,7 +218,8 @@ def answered(window: Any, facts: Ints, out: Floats) -> None:
     for i in range(len(own)):
         same = 0
         for j in range(len(own)):
-            same += own[i, ANSWER] == own[j, ANSWER]
+            if own[i, ANSWER] == own[j, ANSWER]:
+                same += 1
         most = max(most, same)
     out[23] = most / len(own)
     again, turned = 0, 0

@@ -45,7 +45,7 @@ def look_up(keys: Words, values: NDArray[np.uint32], key: np.uint64) -> np.uint3
     at = key & size
     while keys[at] != np.uint64(0):
         if keys[at] == key:
-            return values[at]
+            return np.uint32(values[at])
         at = (at + np.uint64(1)) & size
     return np.uint32(0)
 
@@ -55,7 +55,7 @@ def wishes(key: Key, words: Words, lexicon: Lexicon, rules: Rules) -> int:
     """The bits of all rules that hold somewhere in the words."""
     last, found = np.full(32, LONG_AGO, np.int64), np.uint8(0)
     for at in range(len(words)):
-        longest = np.int64(look_up(lexicon.starts, lexicon.longest, words[at]))
+        longest = int(look_up(lexicon.starts, lexicon.longest, words[at]))
         met = np.uint32(0)
         for length in range(1, min(longest, len(words) - at) + 1):
             met |= look_up(lexicon.terms, lexicon.concepts, hash_run(key, words[at : at + length]))

@@ -70,7 +70,6 @@ CASES: dict[str, tuple[str, str, str, int, float]] = {
     "llm-leakage/tutor-platform": ("text", "tutor-platform", "", 0, 1),
     "llm-leakage/sorter": ("text", "sorter", "", 10, 1),
     "llm-leakage/perplexity": ("text", "perplexity", "", 10, 1),
-    "llm-leakage/transcript-agent": ("text", "transcript-agent", "", 0, 1),
     "access/attack": ("hi", "many-models", "", 1, 1),
     "access/slow": ("hi", "many-models", "", 0, 1.5),
     "access/expired-key": ("digits", "expired-key", "", 0, 1),
