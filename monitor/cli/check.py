@@ -75,12 +75,15 @@ def _write_kinds() -> None:
 
 def _write_sight(settings: Settings, sample: Path, *, json: bool) -> None:
     """What the records of a sample carry, by model, and which tests are blind on them."""
+    from detectors.scoring.sight import OF_TRAINING
     from monitor.runtime.engines import detector_classes
     from monitor.runtime.sight import PARTS, blindness, kind_name, look
 
     detectors, sampled = list(detector_classes().values()), list(_sampled(settings, sample))
     for sight in look(sampled):
-        told = blindness(detectors, sight)
+        known = settings.engine.known.get(sight.model)
+        fingerprinted = known is not None and known.fingerprints is not None
+        told = blindness(detectors, sight, frozenset() if fingerprinted else OF_TRAINING)
         if json:
             shares = {part: round(sight.share(part), 4) for part in PARTS}
             row = {"model": sight.model, "kind": kind_name(sight.kind), "queries": sight.queries, "told": shares}
