@@ -29,8 +29,6 @@ from detectors.features.layout import (
     STAR,
     STRANGE,
     TRAIL,
-    TRAINED,
-    TRAINED_ROW,
 )
 from detectors.features.manifold import residual
 from detectors.features.neighbours import changes, nearest, unpack_dense
@@ -281,16 +279,6 @@ def recall(entry: Any, known: bool, mark: np.uint32, state: State, slot: int) ->
 
 
 @njit(cache=True)
-def recognise(entry: Any, trained: np.uint64) -> None:
-    """Note whether the model was trained on the query, or on what its one moved column left as it was."""
-    if trained >> np.uint64(63):
-        entry.flags |= TRAINED
-    left = entry.mask & np.uint64(0x7FFFFFFFFFFFFFFF)
-    if bits(entry.mask) == 1 and trained & left:
-        entry.flags |= TRAINED_ROW
-
-
-@njit(cache=True)
 def judge_dense(entry: Any, floats: Any, width: int, baseline: Baseline) -> None:
     """Fill the error of a dense query against the model's manifold."""
     if len(baseline.mean) == width and width > 0:
@@ -455,7 +443,7 @@ def walk(
             entry.flags |= SAME_PATCH
         route(kind, i, entry, neighbour, state, slot, out)
         if trained:
-            recognise(entry, steps.trained[i])
+            training.recognise(entry, steps.trained[i])
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])
         state.control[1] += 1
