@@ -17,6 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detectors.features.layout import REPEAT, TRAINED, TRAINED_ROW
+from detectors.features.numbers import bits
 from detectors.features.sweeps import moved_column
 
 NAMES: Final = (
@@ -60,6 +61,16 @@ def surprise(hits: int, trials: int, alpha: float, beta: float) -> float:
             term *= (trials - i) / (i + 1.0) * (i + alpha) / (trials - i - 1.0 + beta)
     found = -(first / np.log(10.0) + log10(total))
     return float(min(max(found, 0.0), MOST_SURPRISING))
+
+
+@njit(cache=True)
+def recognise(entry: Any, trained: np.uint64) -> None:
+    """Note whether the model was trained on the query, or on what its one moved column left as it was."""
+    if trained >> np.uint64(63):
+        entry.flags |= TRAINED
+    left = entry.mask & np.uint64(0x7FFFFFFFFFFFFFFF)
+    if bits(entry.mask) == 1 and trained & left:
+        entry.flags |= TRAINED_ROW
 
 
 @njit(cache=True)

@@ -30,8 +30,6 @@ from detectors.features.layout import (
     STAR,
     STRANGE,
     TRAIL,
-    TRAINED,
-    TRAINED_ROW,
 )
 from detectors.features.manifold import residual
 from detectors.features.neighbours import changes, nearest, unpack_dense
@@ -284,16 +282,6 @@ def recall(entry: Any, known: bool, mark: np.uint32, state: State, slot: int) ->
 
 
 @njit(cache=True)
-def recognise(entry: Any, trained: np.uint64) -> None:
-    """Note whether the model was trained on the query, or on what its one moved column left as it was."""
-    if trained >> np.uint64(63):
-        entry.flags |= TRAINED
-    left = entry.mask & np.uint64(0x7FFFFFFFFFFFFFFF)
-    if bits(entry.mask) == 1 and trained & left:
-        entry.flags |= TRAINED_ROW
-
-
-@njit(cache=True)
 def judge_dense(entry: Any, floats: Any, width: int, baseline: Baseline) -> None:
     """Turn the error that the operator's own autoencoder gave a dense query (NaN: none) into ordinary spreads; where
     there is none, fill in the error against the model's manifold."""
@@ -463,7 +451,7 @@ def walk(
         if patched(kind, entry, packed, state, slot):
             entry.flags |= SAME_PATCH
         if trained:
-            recognise(entry, steps.trained[i])
+            training.recognise(entry, steps.trained[i])
         route(kind, i, entry, packed, neighbour, state, slot, out)
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from detectors.contract import Detector
-from detectors.features import confidence, manifold, refusals, similarity, sweeps
+from detectors.features import confidence, manifold, refusals, similarity, sweeps, training
 from detectors.scoring.evidence import SPEAKS
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
@@ -31,6 +31,9 @@ _OF_KINDS: Final = {
     TEXT: OF_MANIFOLD | _OF_MOTION | frozenset(sweeps.NAMES),
 }
 
+#: Those that rest on fingerprints of the training data.
+OF_TRAINING: Final = frozenset(training.NAMES)
+
 #: What is lost where a record does not tell a part: the answer's label, its probabilities, the status, the model's
 #: version, the address.
 OF_PARTS: Final = {
@@ -45,6 +48,7 @@ VEILED: Final = (
     OF_MANIFOLD
     | OF_DISTANCES
     | OF_COLUMNS
+    | OF_TRAINING
     | frozenset(sweeps.NAMES)
     | _OF_CHAINS
     | {"repeat", "constant_lag_repeat", "repeat_other_version"}

@@ -45,12 +45,12 @@ def coarse_hashes(
             value = min(max(values[i], -largest), largest)
             low, high = min(low, value), max(high, value)
         span = np.float64(high) - np.float64(low)
+        scale = (LEVELS - 1) / span if span > 0 else 0.0
         counts[:] = 0
         state, word = begin(key), np.uint64(0)
         for i in range(size):
             value = min(max(values[start + i], -largest), largest)
-            share = (np.float64(value) - np.float64(low)) / span if span > 0 else 0.0
-            level = np.int64((LEVELS - 1) * share + _SHIFT)
+            level = np.int64(scale * (np.float64(value) - np.float64(low)) + _SHIFT)
             counts[level] += 1
             word = (word << _4) | np.uint64(level)
             if i % _WORD == _WORD - 1 or i == size - 1:

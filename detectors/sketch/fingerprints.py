@@ -251,12 +251,12 @@ class Collection:
     def _add(self, records: int, shapes: Iterable[Shape], marks: Words) -> None:
         self.records += records
         self._shapes.update(shapes if records else ())
-        self._marks.append(np.unique(marks))
+        self._marks.append(_distinct(marks))
 
     def finished(self) -> Fingerprints:
         """The filter of all that was added; the same records in another order give the same one."""
         none: list[Any] = [np.zeros(0, np.uint64)]
-        marks = np.unique(np.concatenate(none + self._marks))
+        marks = _distinct(np.concatenate(none + self._marks))
         words = np.zeros((max(1, -(-len(marks) * BITS // (64 * LANES))), LANES), np.uint64)
         _insert(words, marks)
         return Fingerprints(self.records, len(marks), frozenset(self._shapes), words)
@@ -269,3 +269,9 @@ def _marks(values: Words, sort: np.uint64) -> Words:
     for i in range(len(values)):
         out[i] = _mark(values[i], sort)
     return out
+
+
+def _distinct(marks: Words) -> Words:
+    """Each mark once, ascending; on random numbers sorting is many times faster than np.unique's table."""
+    ordered = np.sort(marks)
+    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]])

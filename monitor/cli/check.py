@@ -75,12 +75,15 @@ def _write_kinds() -> None:
 
 def _write_sight(settings: Settings, sample: Path, *, json: bool) -> None:
     """What the records of a sample carry, by model, and which tests are blind on them."""
+    from detectors.scoring.sight import OF_TRAINING
     from monitor.runtime.engines import detector_classes
     from monitor.runtime.sight import PARTS, blindness, kind_name, look
 
-    detectors = list(detector_classes().values())
-    for sight in look(_sampled(settings, sample)):
-        told = blindness(detectors, sight)
+    detectors, sampled = list(detector_classes().values()), list(_sampled(settings, sample))
+    for sight in look(sampled):
+        known = settings.engine.known.get(sight.model)
+        fingerprinted = known is not None and known.fingerprints is not None
+        told = blindness(detectors, sight, frozenset() if fingerprinted else OF_TRAINING)
         if json:
             shares = {part: round(sight.share(part), 4) for part in PARTS}
             row = {"model": sight.model, "kind": kind_name(sight.kind), "queries": sight.queries, "told": shares}
@@ -96,6 +99,28 @@ def _write_sight(settings: Settings, sample: Path, *, json: bool) -> None:
         click.echo(f"    sees: {', '.join(told.sees) or 'none'}")
         for part in sight.missing:
             click.echo(f"    {part} in {sight.share(part):.0%} of them: {PARTS[part]} cannot be seen")
+    _write_recognised(settings, sampled, json=json)
+
+
+def _write_recognised(settings: Settings, sampled: list[Queries], *, json: bool) -> None:
+    """What training fingerprints make of a sample, by model."""
+    from monitor.config.trouble import Trouble
+    from monitor.runtime.fingerprints import load_all
+    from monitor.runtime.keys import keys_or_open
+    from monitor.runtime.recognition import recognise
+
+    try:
+        known = load_all(settings.engine, keys_or_open(settings.keys))
+    except* Trouble:
+        known = {}  # said before, one by one
+    for one in recognise(sampled, known):
+        if json:
+            write_json({"fingerprints": asdict(one)})
+            continue
+        click.echo(f"\nfingerprints of {one.model}: {one.queries:,} queries")
+        click.echo(f"    {one.shaped:,} of a shape that the training data has, {one.trained:,} are training records")
+        if one.queries and not one.nearly:
+            click.echo("    none is, not even but for a column: is the training data written as the service logs it?")
 
 
 def _sampled(settings: Settings, sample: Path) -> Iterator[Queries]:

@@ -119,12 +119,12 @@ class Blindness:
     blind: tuple[str, ...]
 
 
-def blindness(detectors: Iterable[type[Detector]], sight: Sight) -> Blindness:
-    """What each detector can say on such records."""
+def blindness(detectors: Iterable[type[Detector]], sight: Sight, unknown: frozenset[str] = frozenset()) -> Blindness:
+    """What each detector can say on such records; `unknown` features are missing for another reason."""
     sees, partly, blind = [], {}, []
     for detector in detectors:
         never = mute(detector, sight.kind, frozenset())
-        lost = mute(detector, sight.kind, sight.unknown)
+        lost = mute(detector, sight.kind, sight.unknown | unknown)
         if len(lost) == len(detector.tests):
             blind.append(detector.name)
         elif len(lost) > len(never):

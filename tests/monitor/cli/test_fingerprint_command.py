@@ -38,6 +38,46 @@ def test_it_writes_a_file_and_says_how_to_use_it(invoke: Invoke, tmp_path: Path)
     assert {row["name"]: row["verdict"] for row in rows}["fingerprints of credit"] == "good"
 
 
+def checked(invoke: Invoke, folder: Path, **row: object) -> tuple[dict[str, object], str]:
+    """What `check` says of a sample of one query, for machines and for people."""
+    out, config, sample = folder / "out", folder / "p.toml", folder / "sample.ndjson"
+    invoke("fingerprint", training(folder), "--model", "credit", "--without", "outcome", "--out", out)
+    config.write_text(f'[engine.known.credit]\nfingerprints = "{out}"\n')
+    record = {"client": "a", "model": "credit", "time": 1_795_255_200_000, "input": {"columns": row}}
+    sample.write_text(json.dumps(record) + "\n" + json.dumps(record | {"model": "other"}) + "\n")
+    asked = ("check", "--config", config, "--offline", "--sample", sample)
+    rows = [json.loads(line) for line in invoke(*asked, "--json").stdout.splitlines()]
+    return next(row["fingerprints"] for row in rows if "fingerprints" in row), invoke(*asked).stdout
+
+
+DOUBT = "written as the service logs it"
+
+
+def test_a_sample_shows_whether_the_training_data_is_written_as_the_log(invoke: Invoke, tmp_path: Path) -> None:
+    told, people = checked(invoke, tmp_path, age=41, race="white")
+    assert told == {"model": "credit", "queries": 1, "shaped": 1, "trained": 1, "nearly": 1}
+    assert "1 of a shape that the training data has, 1 are training records" in people
+    assert DOUBT not in people
+    told, people = checked(invoke, tmp_path, age="41", race="white")
+    assert (told["trained"], told["nearly"]) == (0, 1)
+    assert DOUBT not in people, "but for one column it is known"
+    told, people = checked(invoke, tmp_path, age="41", race=1)
+    assert (told["shaped"], told["nearly"]) == (1, 0)
+    assert DOUBT in people
+    told, _ = checked(invoke, tmp_path, years=41, race="white")
+    assert told["shaped"] == 0
+
+
+def test_a_sample_beside_a_file_that_is_refused(invoke: Invoke, tmp_path: Path) -> None:
+    config, sample = tmp_path / "p.toml", tmp_path / "sample.ndjson"
+    config.write_text(f'[engine.known.credit]\nfingerprints = "{tmp_path / "none"}"\n')
+    sample.write_text('{"client": "a", "model": "credit", "time": 1795255200000, "input": {"text": "a"}}\n')
+    result = invoke("check", "--config", config, "--offline", "--sample", sample)
+    assert result.exit_code == 2
+    assert result.stdout.count("cannot be read") == 1
+    assert "model credit" in result.stdout
+
+
 def test_numbers_for_machines(invoke: Invoke, tmp_path: Path) -> None:
     lines = tmp_path / "train.ndjson"
     lines.write_text('{"model": "fraud", "input": {"text": "a"}}\n{"model": "credit", "input": {"text": "b"}}\n')
