@@ -91,8 +91,7 @@ def seen(log: Path, view: str) -> Played:
         bare = Path(folder) / log.name
         truth = log.name.removesuffix(SUFFIX) + ".labels.json"
         shutil.copy(log.with_name(truth), bare.with_name(truth))
-        with zstandard.open(bare, "wb") as out:
-            out.writelines(stripped(lines, view))
+        bare.write_bytes(zstandard.ZstdCompressor(level=1).compress(b"".join(stripped(lines, view))))
         return play(bare)
 
 
