@@ -15,8 +15,8 @@ from monitor.cli.options import as_json, config_file, loaded, write_json
 def command(config: Path | None, json: bool) -> None:
     """Say what is still learning, and what that means.
 
-    Per model and detector. Reads the newest snapshots in the state folder, whether the daemon runs or not; they are half a minute old at most
-    while it does.
+    Per model and detector. Reads the newest snapshots in the state folder, whether the daemon runs or not; they are
+    half a minute old at most while it does.
 
     Example: probewatch status --config probewatch.toml
     """
