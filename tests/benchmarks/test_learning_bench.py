@@ -15,7 +15,7 @@ from monitor.record.decode import Decoder
 from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.keys import OPEN_KEYS
 
-PEOPLE = 12
+PEOPLE = 30  # who ask too little to be judged
 CLIENT = {"family": None, "attack": False, "unseen": False, "variant": ""}
 
 
@@ -28,7 +28,8 @@ def sweep(at: int) -> bytes:
 def person(at: int) -> bytes:
     """A record of somebody who asks about other people each time."""
     rng = np.random.default_rng(at)
-    row: dict[str, int | str] = {"income": int(rng.integers(999)), "age": int(rng.integers(99))}
+    age = int(rng.integers(18, 80))
+    row: dict[str, int | str] = {"income": 10 * age + int(rng.integers(99)), "age": age}
     return record(f"person-{at % PEOPLE}", at, row | {"race": str(rng.choice(["white", "black"])), "hispanic": "no"})
 
 

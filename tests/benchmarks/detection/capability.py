@@ -22,6 +22,7 @@ import numpy as np
 import orjson
 import zstandard
 from bench import SUFFIX, Played, play
+from scorecard import TRIED
 
 from monitor.runtime.keys import OPEN_KEYS
 
@@ -101,7 +102,7 @@ def families(played: Played) -> dict[str, tuple[int, int]]:
     for client in played.clients:
         if not client.attack:
             counts["honest, named"].append(client.first is not None)
-        elif not client.variant and client.sort == "asked":
+        elif not client.variant and client.sort == "asked" and client.kind != TRIED:
             counts[client.family or ""].append(client.right is not None)
     return {family: (sum(found), len(found)) for family, found in counts.items()}
 
