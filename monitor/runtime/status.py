@@ -57,6 +57,8 @@ def lines(standing: Tree) -> list[str]:
         own = [one for one in standing["hearings"] if one["state"] == state]
         if own:
             found.append(f"    {_MEANS[state]}: " + ", ".join(_named(one) for one in own))
+    if standing["untrained"]:
+        found.append(f"    silent without training fingerprints: {', '.join(standing['untrained'])}")
     found += [f"    floor raised: {test} has to reach {floor:g}, not 0.5" for test, floor in standing["raised"].items()]
     return found
 

@@ -11,11 +11,13 @@ import pytest
 import recorded
 from queries import START, Query, batches, columns, part
 
-from detectors.sketch.queries import Queries
-from monitor.engine.learning import CLIENTS, COLUMNS, MANIFOLD, PEERS, Standing
+from detectors.sketch.queries import DENSE, Queries
+from monitor.engine.bank import Bank
+from monitor.engine.learning import CLIENTS, COLUMNS, MANIFOLD, PEERS, Standing, standing
 from monitor.engine.learnt import Learnt, unpack
 from monitor.engine.partition import Origin, PartitionEngine
-from monitor.engine.view import FEWEST_CLIENTS
+from monitor.engine.step import Shape
+from monitor.engine.view import FEWEST_CLIENTS, View
 from monitor.formats.native import encode
 
 SLOW = os.environ.get("NUMBA_DISABLE_JIT") == "1"
@@ -128,6 +130,17 @@ def test_a_standing_of_rows_and_of_inputs_without_scale() -> None:
     assert [gap.what for gap in hashed.gaps] == [PEERS, CLIENTS]
 
 
+def test_tests_of_training_records_wait_for_fingerprints() -> None:
+    engine = recorded.engine()
+    engine.feed(part(ordinary(), 0, 40))
+    [test] = only(engine).untrained
+    assert test.startswith("membership/")
+    plain = recorded.every()
+    knowing = Bank(plain.detectors, plain.sensitive, {"digits": None})  # type: ignore[dict-item]
+    view = View("digits", Shape(DENSE, 8), 2_048, knowing)
+    assert standing(view).untrained == ()
+
+
 def test_asking_changes_nothing() -> None:
     engine = recorded.engine()
     engine.feed(part(ordinary(), 0, 3_000))
@@ -141,9 +154,9 @@ def test_what_was_learnt_is_a_start() -> None:
     noise = alone("random-noise")
     assert "extraction" not in named(one, noise), "nobody knows yet what is natural"
     assert named(other, noise)["extraction"] <= 40
-    standing = only(other)
-    assert standing.started
-    assert [gap.what for gap in standing.gaps] == [CLIENTS], "the recording has few of them"
+    after = only(other)
+    assert after.started
+    assert [gap.what for gap in after.gaps] == [CLIENTS], "the recording has few of them"
 
 
 def test_what_was_learnt_holds_nothing_of_clients() -> None:
