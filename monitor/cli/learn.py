@@ -16,7 +16,7 @@ from monitor.cli.options import as_json, config_file, loaded, progress_bar, writ
 @config_file
 @as_json
 def command(logs: Sequence[Path], out: Path, config: Path | None, json: bool) -> None:
-    """Learn from recorded traffic what is ordinary, so that a new start does not begin from nothing.
+    """Learn from recorded traffic, so that a new start does not begin from nothing.
 
     A LOG is what `replay` takes; give them in the order of their time. The file holds scales, profiles, usual values
     and floors for each model and shape of input, and nothing of any client. It works with the key that made it and no

@@ -19,7 +19,7 @@ COMMANDS: Final = MappingProxyType(
         "run": ("run", "Watch the logs of the settings until told to stop."),
         "replay": ("replay", "Put recorded logs through the same engine, at full speed."),
         "learn": ("learn", "Learn from recorded traffic, so that a new start does not begin from nothing."),
-        "status": ("status", "What is still learning, and what that means."),
+        "status": ("status", "Say what is still learning, and what that means."),
         "check": ("check", "Check settings, keys, connections, and what each detector can see."),
         "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
         "profile": ("profile", "Name a new kind of traffic: the lines to add to the settings."),

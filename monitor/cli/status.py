@@ -13,10 +13,10 @@ from monitor.cli.options import as_json, config_file, loaded, write_json
 @config_file
 @as_json
 def command(config: Path | None, json: bool) -> None:
-    """Say per model and detector what is still learning, and what that means.
+    """Say what is still learning, and what that means.
 
-    Reads the newest snapshots in the state folder, whether the daemon runs or not; they are half a minute old at most
-    while it does.
+    Per model and detector. Reads the newest snapshots in the state folder, whether the daemon runs or not; they are
+    half a minute old at most while it does.
 
     Example: probewatch status --config probewatch.toml
     """

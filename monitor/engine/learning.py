@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from detectors.contract import Detector, LearningDetector
+from detectors.features import training
 from detectors.features.baseline import Baseline
 from detectors.scoring import baselines as fitting
 from detectors.scoring.evidence import SPEAKS
@@ -45,8 +46,8 @@ class Hearing:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """One model and shape of input: what was seen, what distances rest on (`shipped` scales, `learnt` ones, `none`
-    where none are needed), whether it began from recorded traffic, what is missing, who can speak, and the tests whose
-    floors were raised above the structural one."""
+    where none are needed), whether it began from recorded traffic, what is missing, who can speak, the tests whose
+    floors were raised above the structural one, and those that are silent without fingerprints of training records."""
 
     model: str
     kind: str
@@ -58,6 +59,7 @@ class Standing:
     gaps: tuple[Gap, ...]
     hearings: tuple[Hearing, ...]
     raised: dict[str, float]
+    untrained: tuple[str, ...]
 
     def tree(self) -> dict[str, Any]:
         """The same for JSON."""
@@ -88,6 +90,7 @@ def standing(view: View) -> Standing:
         gaps=missing,
         hearings=tuple(hearing(detector, view.shape.kind, unknown, missing) for detector in view.bank.detectors),
         raised=raised(view),
+        untrained=untrained(view),
     )
 
 
@@ -147,3 +150,16 @@ def raised(view: View) -> dict[str, float]:
     floors = np.max([stream.floors for stream in view.streams], axis=0)
     names = [f"{test.detector}/{test.name}" for test in view.bank.tests]
     return {name: round(float(floor), 4) for name, floor in zip(names, floors, strict=True) if floor > SPEAKS}
+
+
+def untrained(view: View) -> tuple[str, ...]:
+    """Tests that need fingerprints of the model's training records, where nobody has given any."""
+    if view.model in view.bank.training:
+        return ()
+    kind, lost = view.shape.kind, frozenset(training.NAMES)
+    return tuple(
+        f"{detector.name}/{test}"
+        for detector in view.bank.detectors
+        for test in mute(detector, kind, lost)
+        if test not in mute(detector, kind, frozenset())
+    )

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Detector
 from detectors.scoring.sight import OF_PARTS, VEILED, mute
-from detectors.sketch.queries import DENSE, KINDS, ROWS, TEXT, Queries
+from detectors.sketch.queries import DENSE, KINDS, OPAQUE, ROWS, TEXT, Queries
 
 # what a record can tell beside its input, and what stays unseen without it
 PARTS: Final = {
@@ -31,6 +31,7 @@ SMALLEST: Final = 256  # elements of a tensor from which evenness says something
 UNIFORM: Final = 1.349 * 0.2**0.5  # quartile range of the relative deviation of n uniform elements, times sqrt(n)
 EVEN: Final = (0.5, 1.6)  # times that: normalised embeddings vary less, pictures more
 NEARLY_ALL: Final = 0.95
+WORDS: Final = 8  # of a text, from which it says something that none comes twice
 
 
 @dataclass(slots=True)
@@ -65,17 +66,18 @@ class Sight:
     def veiled(self) -> bool:
         """Whether the inputs look like ciphertext: no input ever comes again, and each is random to the last byte.
 
-        Tensors are as even as uniform noise of their size is, neither more nor less; texts are one endless word;
-        rows never have a value twice in any cell. It fails for noise that somebody sends on purpose, and for
-        ciphertext of which the log keeps a hash alone: that is not told from any other hash.
+        Tensors are as even as uniform noise of their size is, neither more nor less; texts are one endless word, or
+        many of which none comes twice (base64 falls into words at its signs); rows never have a value twice in any
+        cell. It fails for noise that somebody sends on purpose, and for ciphertext of which the log keeps a hash
+        alone: that is not told from any other hash.
         """
-        if self.queries < LEAST or self.repeats > 0 or not self.shapes:
+        if self.kind == OPAQUE or self.queries < LEAST or self.repeats > 0:
             return False
         shapes = np.concatenate(self.shapes)
         if self.kind == DENSE:
             return even(shapes[:, 0], shapes[:, 1])
         if self.kind == TEXT:
-            return float((shapes[:, 0] <= 1).mean()) >= NEARLY_ALL
+            return scrambled(shapes[:, 0], shapes[:, 1])
         return len(np.unique(shapes)) == len(shapes)
 
     @property
@@ -91,6 +93,12 @@ def even(spreads: NDArray[Any], sizes: NDArray[Any]) -> bool:
         return False
     low, high = np.quantile(np.sqrt(sizes) * (spreads / np.median(spreads) - 1), (0.25, 0.75))
     return bool(EVEN[0] * UNIFORM <= high - low <= EVEN[1] * UNIFORM)
+
+
+def scrambled(words: NDArray[Any], variety: NDArray[Any]) -> bool:
+    """Whether texts of so many words, distinct in this share, are no language: there a dozen words repeat one soon."""
+    endless = float((words <= 1).mean()) >= NEARLY_ALL
+    return endless or bool(np.median(words) >= WORDS and float((variety == 1).mean()) >= NEARLY_ALL)
 
 
 def look(batches: Iterable[Queries]) -> list[Sight]:
@@ -143,7 +151,7 @@ def _shapes(queries: Queries, kind: int, rows: NDArray[np.int32]) -> NDArray[Any
     if kind == DENSE:
         return np.stack([queries.dense.spread[rows], queries.dense.size[rows].astype(np.float32)], axis=1)
     if kind == TEXT:
-        return queries.text.words[rows][:, None]
+        return np.stack([queries.text.words[rows].astype(np.float32), queries.text.variety[rows]], axis=1)
     if kind == ROWS:
         start = queries.rows.start
         return np.concatenate([queries.rows.value[start[row] : start[row + 1]] for row in rows.tolist()])

@@ -52,15 +52,21 @@ def lines(standing: Tree) -> list[str]:
     found = [f"model {model}, {shape}: {standing['queries']:,} queries of {standing['clients']:,} clients"]
     scales = _SCALES[standing["distances"]]
     found.append(f"    {scales}" + ("; it began from recorded traffic" if standing["started"] else ""))
-    found += [
-        f"    learning: {gap['what']}, {gap['have']:,} of {gap['need']:,} {gap['unit']}" for gap in standing["gaps"]
-    ]
+    found += [f"    learning: {_missing(gap)}" for gap in standing["gaps"]]
     for state in _MEANS:
         own = [one for one in standing["hearings"] if one["state"] == state]
         if own:
             found.append(f"    {_MEANS[state]}: " + ", ".join(_named(one) for one in own))
+    if standing["untrained"]:
+        found.append(f"    silent without training fingerprints: {', '.join(standing['untrained'])}")
     found += [f"    floor raised: {test} has to reach {floor:g}, not 0.5" for test, floor in standing["raised"].items()]
     return found
+
+
+def _missing(gap: Tree) -> str:
+    """What is not known yet; enough of it may have been seen, by trusted clients or not, since the last fit."""
+    have = f"{gap['have']:,} of {gap['need']:,} {gap['unit']}"
+    return f"{gap['what']}, {have}" + (", to be looked at in the next fit" if gap["have"] >= gap["need"] else "")
 
 
 def _named(hearing: Tree) -> str:

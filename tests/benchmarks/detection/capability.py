@@ -22,6 +22,7 @@ import numpy as np
 import orjson
 import zstandard
 from bench import SUFFIX, Played, play
+from scorecard import TRIED
 
 from monitor.runtime.keys import OPEN_KEYS
 
@@ -91,8 +92,7 @@ def seen(log: Path, view: str) -> Played:
         bare = Path(folder) / log.name
         truth = log.name.removesuffix(SUFFIX) + ".labels.json"
         shutil.copy(log.with_name(truth), bare.with_name(truth))
-        with zstandard.open(bare, "wb") as out:
-            out.writelines(stripped(lines, view))
+        bare.write_bytes(zstandard.ZstdCompressor(level=1).compress(b"".join(stripped(lines, view))))
         return play(bare)
 
 
@@ -102,7 +102,7 @@ def families(played: Played) -> dict[str, tuple[int, int]]:
     for client in played.clients:
         if not client.attack:
             counts["honest, named"].append(client.first is not None)
-        elif not client.variant and client.sort == "asked":
+        elif not client.variant and client.sort == "asked" and client.kind != TRIED:
             counts[client.family or ""].append(client.right is not None)
     return {family: (sum(found), len(found)) for family, found in counts.items()}
 

@@ -53,6 +53,9 @@ class Engine:
             "counts": np.array(list(self.counts.values()), dtype=np.int64),
         }
 
+    def standings(self) -> list[Any]:
+        return []
+
     def stats(self) -> Stats:
         return Stats(sum(self.counts.values()), len(self.counts))
 

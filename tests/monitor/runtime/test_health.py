@@ -86,3 +86,9 @@ def test_no_label_is_chosen_by_clients(metrics: Metrics) -> None:
         label for collector in metrics.registry._collector_to_names for label in getattr(collector, "_labelnames", ())
     }
     assert labels <= {"reason", "partition", "how", "outcome", "what", "family", "tier", "status", "sink"}
+
+
+def test_how_far_learning_has_come_is_served(server: HealthServer, pulse: Pulse) -> None:
+    assert ask(server, "/status") == (200, "{}")
+    pulse.standings = {"requests-3": [{"model": "m"}]}
+    assert ask(server, "/status") == (200, '{"requests-3":[{"model":"m"}]}')
