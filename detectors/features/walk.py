@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from detectors.features import confidence, manifold, prompts, repeats, similarity, sweeps, tempo, training
 from detectors.features.baseline import Baseline
-from detectors.features.facts import stands_out
 from detectors.features.layout import (
     BLOCK,
-    CHAINED,
     ENTRY,
     FIRST_BLOCK,
     FLIP,
@@ -28,12 +26,12 @@ from detectors.features.layout import (
     SAME_LAG,
     SAME_PATCH,
     STAR,
-    STRANGE,
     TRAIL,
 )
 from detectors.features.manifold import residual
 from detectors.features.neighbours import changes, nearest, unpack_dense
 from detectors.features.numbers import bits
+from detectors.features.routing import patched, route
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS, TEXT
 
 #: Where each family's columns begin in a block's row of features.
@@ -45,10 +43,6 @@ WIDTH: Final = len(FEATURES)
 SWEPT: Final = FEATURES.index("sweep_column")
 
 SHORT: Final = 0.1  # weight of the newest query in a short moving average
-ODD: Final = 2.0  # spreads of the manifold error, or of a row's rarity, beyond which an input is strange
-ODD_ROW: Final = 1.5  # the same for the dependence between a row's columns
-PATCH: Final = SEGMENTS // 4  # segments, at most, that a patch touches
-SPARSE: Final = SEGMENTS // 6  # and that make a query a copy of its neighbour
 JITTER: Final = 0.26  # distance per changed cell up to which a row only moved within coarse bins
 ROW_LINK: Final = 1.5  # distance up to which rows are linked
 TEXT_LINK: Final = 0.5  # share of changed MinHash bytes up to which texts are linked
@@ -181,65 +175,6 @@ def relate(
             entry.flags |= FLIP
     move(kind, width, entry, floats, state, slot, count)
     return best if near else -1
-
-
-@njit(cache=True)
-def strange(kind: int, entry: Any, packed: NDArray[np.uint8]) -> bool:
-    """Whether an input is unlike the model's ordinary ones: off their manifold or too smooth, of columns that do not
-    belong together or hold rare values, or a text that stands out by its wish."""
-    if kind == DENSE:
-        return bool(abs(entry.error) > ODD)
-    if kind == ROWS:
-        return bool(entry.error < -ODD_ROW or entry.far > ODD)
-    return kind == TEXT and stands_out(packed)
-
-
-@njit(cache=True)
-def patched(kind: int, entry: Any, packed: NDArray[np.uint8], state: State, slot: int) -> bool:
-    """Whether a query changes the same few places as the client's query before did, from another base.
-
-    In rows the values that were put there have to be the same ones too. Near or far does not matter: a bright patch on
-    a small picture is a large step.
-    """
-    count = state.headers[slot].count
-    few = bits(entry.mask)
-    most = PATCH if kind == DENSE else len(packed) // 4
-    if count < 2 or few == 0 or few > most or entry.flags & REPEAT or (kind != DENSE and (kind != ROWS or few < 2)):
-        return False
-    pages = state.pages[slot]
-    ring = (count - 1) % (len(pages) * PAGE)
-    page, place = pages[ring // PAGE], ring % PAGE
-    before = state.entries[page, place]
-    if before.flags & REPEAT or before.mask != entry.mask or before.base == entry.base:
-        return False
-    if kind == ROWS:
-        for j in range(min(len(packed), 128)):
-            if entry.mask >> np.uint64(j // 2) & np.uint64(1) and packed[j] != state.sketches[page, place, j]:
-                return False
-    return True
-
-
-@njit(cache=True)
-def route(
-    kind: int, i: int, entry: Any, packed: NDArray[np.uint8], neighbour: int, state: State, slot: int, out: Out
-) -> None:
-    """Note the sub-streams to which a query belongs, and the earlier query that now belongs to CHAINED as well."""
-    entry.streams, out.joined[i] = 0, False
-    if kind == DENSE and 0 < bits(entry.mask) <= SPARSE:
-        entry.streams |= CHAINED  # a patched copy, however bright the patch
-    if neighbour >= 0 and not entry.flags & REPEAT:
-        entry.streams |= CHAINED
-        pages = state.pages[slot]
-        ring = neighbour % (len(pages) * PAGE)
-        page, place = pages[ring // PAGE], ring % PAGE
-        other = state.entries[page, place]
-        if not other.streams & CHAINED:
-            other.streams |= CHAINED
-            out.joined[i], out.bases[i] = True, other
-            out.base_sketches[i] = state.sketches[page, place]
-    if strange(kind, entry, packed):
-        entry.streams |= STRANGE
-    out.routed[i] = entry.streams
 
 
 @njit(cache=True)

@@ -121,19 +121,20 @@ class Kinship:
             "number": np.array([self.number]),
             **nested("known", kinships.dump(self.known)),
             **{name: array[:used] for name, array in zip(RING_OF, self._ring, strict=True)},
-            **dict(zip(Index._fields, self._index, strict=True)),
+            **nested("index", self._index._asdict()),
         }
 
     def load(self, arrays: Arrays) -> None:
         """Take over what `dump` gave. ValueError where the shapes do not fit, KeyError where something is missing."""
-        if arrays["sketches"].shape[1:] != self.sketches.shape[1:] or arrays["meetings"].dtype != MEETING:
+        if arrays["sketches"].shape[1:] != self.sketches.shape[1:] or arrays["index/meetings"].dtype != MEETING:
             raise ValueError("kinship of another shape")
         self.number = int(arrays["number"][0])
         self._grow(len(arrays["clients"]))
         for name, array in zip(RING_OF, self._ring, strict=True):
             array[: len(arrays[name])] = arrays[name]
         self.known = kinships.load(inside("known", arrays))
-        self._index = Index(*(arrays[name].copy() for name in Index._fields))
+        own = inside("index", arrays)
+        self._index = Index(*(own[name].copy() for name in Index._fields))
 
 
 def doubled(meetings: Any) -> Any:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import BufferedReader
 from pathlib import Path
 from shutil import copyfile
@@ -86,6 +86,13 @@ FINGERPRINTED = frozenset(
         "attribute-inference/audit",
     }
 )
+#: case: the scene's attack (kind, variant, which) that is dealt out, to how many accounts, how many times slower
+DEALT: dict[str, tuple[str, str, str, int, int, float]] = {
+    "campaign/attack": ("digits", "simba-dct", "", 0, 5, 1),
+    "campaign/slow": ("digits", "simba-dct", "", 1, 20, 3),
+}
+#: case: scene, tenants who try the same samples of a kit before their own work, and how many samples
+SAMPLES: dict[str, tuple[str, int, int]] = {"campaign/kit-samples": ("digits", 20, 10)}
 
 
 def main(folder: Path, wanted: list[str]) -> None:
@@ -111,6 +118,49 @@ def main(folder: Path, wanted: list[str]) -> None:
             write(HERE / case / "queries.ndjson.zst", stretched(kept[name], slower))
             if case in FINGERPRINTED:
                 (HERE / case / "fingerprinted").touch()
+        if not wanted:
+            groups(folder, scene, labels)
+
+
+def groups(folder: Path, scene: str, labels: dict[str, Any]) -> None:
+    """Write the cases of groups: an attack dealt out to accounts in turn, and tenants who share samples."""
+    dealt = {
+        case: (client(labels, kind, variant, number, 1), accounts, slower)
+        for case, (of, kind, variant, number, accounts, slower) in DEALT.items()
+        if of == scene
+    }
+    users = sorted(name for name, label in labels.items() if label["kind"] == "user" and not label["attack"])[CLIENTS:]
+    lines: dict[str, list[bytes]] = {name: [] for name in (*users, *(name for name, *_ in dealt.values()))}
+    for line, name in records(folder / f"{scene}-tune.ndjson.zst"):
+        if name in lines:
+            lines[name].append(line)
+    for case, (name, accounts, slower) in dealt.items():
+        own = [renamed(line, f"acme/dealt-{n % accounts}") for n, line in enumerate(lines[name])]
+        write(HERE / case / "queries.ndjson.zst", stretched(own, slower))
+    for case, (of, tenants, samples) in SAMPLES.items():
+        if of == scene:
+            kit, *others = (lines[name] for name in users if len(lines[name]) >= samples)
+            tried = [again(kit[:samples], own[:QUERIES]) for own in others[:tenants]]
+            write(HERE / case / "queries.ndjson.zst", [line for own in tried for line in own])
+
+
+def renamed(line: bytes, name: str) -> bytes:
+    """The same record of another client."""
+    tree = json.loads(line)
+    tree["client"] = {**tree["client"], "id": name} if isinstance(tree["client"], dict) else name
+    return json.dumps(tree, separators=(",", ":")).encode()
+
+
+def again(kit: list[bytes], own: list[bytes]) -> list[bytes]:
+    """A tenant's own records, after the samples of a kit in the seconds before."""
+    first = json.loads(own[0])
+    tried = []
+    for n, line in enumerate(kit):
+        at = moment(first) - timedelta(seconds=2 * (len(kit) - n))
+        tree = {**json.loads(line), "client": first["client"]}
+        tree["time"] = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        tried.append(json.dumps(tree, separators=(",", ":")).encode())
+    return [*tried, *own]
 
 
 def client(labels: dict[str, Any], kind: str, variant: str, number: int, _: float) -> str:
