@@ -26,7 +26,7 @@ SERVICES: dict[str, Callable[[int], Deployed]] = {
 
 def timed(what: str, started: float) -> None:
     """Say on standard output what was done and how long it took."""
-    print(f"{what}: {time.perf_counter() - started:.1f} s", flush=True)
+    print(f"{what}: {time.perf_counter() - started:.1f} s, {time.process_time():.1f} s of processor", flush=True)
 
 
 def main() -> None:

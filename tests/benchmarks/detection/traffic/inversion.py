@@ -8,7 +8,7 @@ from scipy import ndimage
 from traffic.evasion import Attack
 from traffic.generator import CODE, Generator, learn
 from traffic.models import Floats
-from traffic.pictures import square
+from traffic.pictures import smooth_noise, square
 from traffic.service import Service
 from traffic.world import World
 
@@ -31,12 +31,18 @@ def _any_target(ask: Service, rng: Rng) -> int:
 
 
 def _start(ask: Service, rng: Rng) -> tuple[int, Floats]:
-    """Grey or noise to begin with, and an unlikely class whose confidence is not rounded to nothing there."""
-    size = ask.world.width
-    start = np.full(size, 0.5) if rng.random() < 0.5 else rng.uniform(0, 1, size)
-    answer = ask(start)[0]
-    visible = np.flatnonzero((answer >= 0.001) & (answer < 0.5))
-    return _target(ask, int(rng.choice(visible) if len(visible) else answer.argsort()[-2])), start
+    """Something flat, noise or mist to begin with, and an unlikely class whose confidence is not rounded to nothing
+    there: of a few beginnings the first at which one can be seen."""
+    world = ask.world
+    for _ in range(25):
+        flat = np.tile(rng.uniform(0.1, 0.9, world.channels), world.side**2)
+        mist = smooth_noise(world.side, world.channels, 1, rng)[0]
+        start = (flat, rng.uniform(0, 1, world.width), mist)[rng.integers(3)]
+        answer = ask(start)[0]
+        visible = np.flatnonzero((answer >= 0.001) & (answer < 0.5))
+        if len(visible):
+            return _target(ask, int(rng.choice(visible))), start
+    return _target(ask, int(answer.argsort()[-2])), start
 
 
 def coordinate_climb(ask: Service, rng: Rng) -> None:

@@ -155,8 +155,9 @@ def _replayed(ask: Service) -> list[tuple[int, float]]:
         seen = versions.setdefault(one.tobytes(), set()) if own else {version}
         if version not in seen:
             seen.add(version)
-            count += len(seen) == 2
-            points.append((place, float(count)))
+            if len(seen) == 2:
+                count += 1
+                points.append((place, float(count)))
     return points
 
 

@@ -168,6 +168,7 @@ def test_the_assistant_leaks(kind: str) -> None:
     role = {role.kind: role for role in text_roles()[2]}[kind]
     ask = act(assistant(3), role, np.random.default_rng(1), 200)
     assert any(ask.notes["leaks"])
+    assert reached(str(role.family), ask)[-1][1] >= 1
 
 
 def test_texts_are_native_records() -> None:
