@@ -29,7 +29,9 @@ def networks(scene: Scene, others: Sequence[Path]) -> list[Rival]:
     return [DeltaNet.on(other, window) for window in (WINDOW, SHORT_WINDOW)]
 
 
-def compete(scene: Scene, others: Sequence[Path]) -> tuple[list[Outcome], dict[str, str]]:
+def compete(
+    scene: Scene, others: Sequence[Path] = (), shares: Sequence[float] = ()
+) -> tuple[list[Outcome], dict[str, str]]:
     """Outcomes of all rivals that apply, and why the others do not."""
     outcomes, unfit = list[Outcome](), dict[str, str]()
     for rival in [*rivals(), *networks(scene, others)]:
@@ -37,7 +39,7 @@ def compete(scene: Scene, others: Sequence[Path]) -> tuple[list[Outcome], dict[s
         if why:
             unfit[rival.name] = why
             continue
-        outcomes += run(rival, scene)
+        outcomes += run(rival, scene, shares)
         print(f"{scene.name}: {rival.name}, {outcomes[-1].microseconds:.0f} µs a query", file=sys.stderr, flush=True)
     return outcomes, unfit
 
@@ -54,6 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="OTHER.ndjson.zst",
         help="scenes of other seeds on which delta similarity's network is trained",
     )
+    asked.add_argument(
+        "--shares",
+        nargs="+",
+        type=float,
+        default=[],
+        metavar="SHARE",
+        help="more settings: 0.05 lets 5 %% of the learning days' honest clients be flagged",
+    )
     asked.add_argument("--save", type=Path, metavar="FOLDER", help="keep the tables there, as Markdown and as JSON")
     wish = asked.parse_args(arguments)
     for log in [*wish.scenes, *wish.attacks]:
@@ -62,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     threadpool_limits(1)  # costs are those of one core, and sums keep their order
     for log in wish.scenes:
         scene = read(log)
-        outcomes, unfit = compete(scene, wish.attacks)
+        outcomes, unfit = compete(scene, wish.attacks, wish.shares)
         page = markdown(scene.name, outcomes, unfit)
         print(page)
         if wish.save is not None:

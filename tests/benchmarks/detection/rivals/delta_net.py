@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.neural_network import MLPClassifier
 
 from rivals.contract import PUBLISHED, SILENT, Alone, Floats, Lesson, Stream, Trace
-from rivals.delta import histograms
+from rivals.delta import bins_of, histograms
 from rivals.scenes import Scene
 
 KINDS = frozenset({"boundary", "hop-skip-jump", "nes", "simba-pixel", "simba-dct", "sign-opt"})
@@ -67,4 +67,4 @@ class DeltaNet(Alone):
     def _histograms(self, streams: Sequence[Stream]) -> Floats:
         every = [histograms(stream.vectors, self.window) for stream in streams]
         some = [one[np.unique(np.linspace(0, len(one) - 1, A_CLIENT).astype(int))] for one in every if len(one)]
-        return np.concatenate(some) if some else np.zeros((0, 201))
+        return np.concatenate(some) if some else np.zeros((0, bins_of(self.window) + 1))

@@ -7,7 +7,6 @@ flatters it on their streams and not on those of a careful attacker; pollers and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 

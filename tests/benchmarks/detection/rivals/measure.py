@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from rivals.contract import PUBLISHED, RECALIBRATED, SILENT, Floats, Rival, Trace, first_flag
+from rivals.contract import RECALIBRATED, SILENT, Floats, Rival, Trace, first_flag
 from rivals.scenes import Scene, Truth
 
 FORGIVEN: Final = 0.005
@@ -62,25 +62,30 @@ class Outcome:
     bytes_a_client: int
 
 
-def recalibrated(peaks: Sequence[float]) -> float:
-    """The least threshold that flags no honest client of the learning days but the forgiven ones.
+def recalibrated(peaks: Sequence[float], forgiven: float = FORGIVEN) -> float:
+    """The least threshold that flags no honest client of the learning days but the forgiven share.
 
     >>> recalibrated([1.0, 3.0, 2.0]) > 3.0, recalibrated([float(n) for n in range(400)]) > 397
     (True, True)
     """
     ordered = np.sort(np.asarray(peaks, float))[::-1]
-    highest = float(ordered[min(int(FORGIVEN * len(ordered)), len(ordered) - 1)]) if len(ordered) else SILENT
+    highest = float(ordered[min(int(forgiven * len(ordered)), len(ordered) - 1)]) if len(ordered) else SILENT
     return float(np.nextafter(highest, np.inf)) if np.isfinite(highest) else np.inf
 
 
-def run(rival: Rival, scene: Scene) -> list[Outcome]:
-    """Let one rival learn and read the scene; an outcome for each setting."""
+def run(rival: Rival, scene: Scene, shares: Sequence[float] = ()) -> list[Outcome]:
+    """Let one rival learn and read the scene; an outcome for each setting.
+
+    `shares` are further shares of honest clients of the learning days that may be flagged, each one more setting.
+    """
     rival.learn(scene.lesson)
     rival.follow(scene.streams[:2])  # compiled before the clock starts
-    started = time.perf_counter()
+    started = time.process_time()
     traces = rival.follow(scene.streams)
-    cost = 1e6 * (time.perf_counter() - started) / scene.queries + (scene.encoding if rival.encodes else 0.0)
-    thresholds = {**rival.published(), RECALIBRATED: recalibrated(learning_peaks(scene, traces))}
+    cost = 1e6 * (time.process_time() - started) / scene.queries + (scene.encoding if rival.encodes else 0.0)
+    peaks = learning_peaks(scene, traces)
+    thresholds = {**rival.published(), RECALIBRATED: recalibrated(peaks)}
+    thresholds |= {f"{RECALIBRATED}-{share:g}": recalibrated(peaks, share) for share in shares}
     size = int(np.mean([trace.state for trace in traces]))
     return [outcome(rival.name, name, limit, scene, traces, cost, size) for name, limit in thresholds.items()]
 
@@ -198,8 +203,3 @@ def honest(clients: Iterable[Seen]) -> dict[str, Honest]:
         kind: Honest(len(ones), sum(one.first is not None for one in ones), ones[0].truth.unseen)
         for kind, ones in sorted(groups.items())
     }
-
-
-def settings(outcomes: Iterable[Outcome]) -> list[str]:
-    """Settings in the order in which they came; the published one first."""
-    return sorted({one.setting for one in outcomes}, key=lambda name: (name != PUBLISHED, name == RECALIBRATED, name))

@@ -8,8 +8,8 @@ window is 1,500; shorter ones are here because the scenes' attackers send 100 to
 
 Departures: the shared encoder instead of a language model's embedding; draws are taken from one pool of 2,000 queries
 of the learning days, nulls from another. Windows follow each other without overlap, as in the paper.
-Known defects: one reference for all clients, so it asks whether this client is unlike the average, and every client with
-a way of its own is; 5 % a window is a great many false alarms a day.
+Known defects: one reference for all clients, so it asks whether this client is unlike the average, and every client
+with a way of its own is; 5 % a window is a great many false alarms a day.
 """
 
 from __future__ import annotations

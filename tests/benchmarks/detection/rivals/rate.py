@@ -6,7 +6,6 @@ Known defects: it knows nothing of attacks; who is slow is not seen, who tests t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 

@@ -118,7 +118,8 @@ def assemble(name: str, reading: Reading, training: Reading, labels: dict[str, d
         if count and not truth.attack
     ]
     distinct = np.unique(whole.digests[early], return_index=True)[1]
-    ordinary = make(training)[0] if len(training.inputs) >= FEWEST else whole.part(np.flatnonzero(early)[np.sort(distinct)])
+    enough = len(training.inputs) >= FEWEST
+    ordinary = make(training)[0] if enough else whole.part(np.flatnonzero(early)[np.sort(distinct)])
     return Scene(name, streams, truths, learnt, Lesson(sort, _shuffled(ordinary), honest), encoding)
 
 
@@ -149,26 +150,27 @@ def inputs_of(reading: Reading, early: NDArray[np.bool_]) -> tuple[Sort, Maker]:
     """What sort of inputs these are, and what makes streams of them; fitted on the learning days."""
     first = reading.inputs[0]
     classes, names = _codes(reading.labels), _names(reading.chances)
+    learnt = [reading.inputs[place] for place in np.flatnonzero(early).tolist()]
 
     def stream(of: Reading, codes: Vectors, seconds: float, **more: Any) -> tuple[Stream, float]:
-        labels = np.array([classes.get(label, -1) for label in of.labels], np.int64)
+        labels = np.array([classes.get(str(label), -1) for label in of.labels], np.int64)
         digests = np.array(of.digests, np.uint64)
         one = Stream(np.array(of.times), labels, _table(of.chances, names), digests, codes, **more)
         return one, 1e6 * seconds / max(1, len(codes))
 
     if "text" in first or "messages" in first:
-        semantics = Semantics.fit(word_counts(map(prompt_of, _some(reading.inputs, early))))
+        semantics = Semantics.fit(word_counts(map(prompt_of, learnt)))
         return "text", lambda of: stream(of, *_timed(lambda: semantics(word_counts(map(prompt_of, of.inputs)))))
     if "tensor" in first:
-        components = Components.fit(_unit(pictures(_some(reading.inputs, early))))
+        components = Components.fit(_unit(pictures(learnt)))
 
         def seen(of: Reading) -> tuple[Stream, float]:
             pixels = pictures(of.inputs)
             return stream(of, *_timed(lambda: _encoded(components, pixels)), pixels=pixels)
 
         return "image", seen
-    columns = Columns.fit([cells_of(one) for one in _some(reading.inputs, early)])
-    spread = Components.fit(columns([cells_of(one) for one in _some(reading.inputs, early)]))
+    columns = Columns.fit([cells_of(one) for one in learnt])
+    spread = Components.fit(columns([cells_of(one) for one in learnt]))
 
     def rows(of: Reading) -> tuple[Stream, float]:
         dense, one = _timed(lambda: columns([cells_of(row) for row in of.inputs]))
@@ -178,13 +180,9 @@ def inputs_of(reading: Reading, early: NDArray[np.bool_]) -> tuple[Sort, Maker]:
     return "table", rows
 
 
-def _some(inputs: Sequence[dict[str, Any]], early: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    return [inputs[place] for place in np.flatnonzero(early).tolist()]
-
-
 def _timed(what: Callable[[], Vectors]) -> tuple[Vectors, float]:
-    started = time.perf_counter()
-    return what(), time.perf_counter() - started
+    started = time.process_time()
+    return what(), time.process_time() - started
 
 
 def _unit(pixels: NDArray[np.uint8]) -> Vectors:
@@ -225,7 +223,7 @@ def _picture(tensor: dict[str, Any]) -> NDArray[np.uint8]:
     return values if kind == "u1" else np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
 
 
-def _codes(labels: Sequence[Any]) -> dict[Any, int]:
+def _codes(labels: Sequence[Any]) -> dict[str, int]:
     return {label: place for place, label in enumerate(sorted({str(label) for label in labels if label is not None}))}
 
 
