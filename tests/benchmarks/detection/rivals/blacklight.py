@@ -86,7 +86,7 @@ def mixed(values: Hashes) -> Hashes:
     return values ^ (values >> np.uint64(31))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def most_shared(names: Ints, different: int, postings: int) -> Ints:
     """For each row of hash numbers (n, kept; -1 is none) the most that it shares with one earlier row."""
     held, fill = np.full((different, postings), EMPTY, np.int32), np.zeros(different, np.int64)

@@ -1,7 +1,8 @@
-"""Without scikit-learn, which the extra `traffic` brings, the trained network cannot be imported; its test skips."""
+"""Without the extra `traffic` there are no scenes, and some modules cannot be imported: the tests then skip."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("sklearn") else ["delta_net.py"]
+NEEDS = {"delta_net.py": "sklearn", "__main__.py": "threadpoolctl"}
+collect_ignore = [name for name, module in NEEDS.items() if find_spec(module) is None]

@@ -228,7 +228,7 @@ def _codes(labels: Sequence[Any]) -> dict[str, int]:
 
 
 def _names(chances: Sequence[Any]) -> list[Any]:
-    first = next((one for one in chances if one is not None), [])
+    first: Any = next((one for one in chances if one is not None), [])
     return sorted(first) if isinstance(first, dict) else list(range(len(first)))
 
 

@@ -15,6 +15,8 @@ import pytest
 import zstandard
 from numpy.typing import NDArray
 
+pytest.importorskip("threadpoolctl", reason="needs the extra `traffic`")
+
 from rivals import encode, measure, report
 from rivals.__main__ import compete, main
 from rivals.blacklight import Blacklight, Fingerprints, GlobalBlacklight, most_shared
