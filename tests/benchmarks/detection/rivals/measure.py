@@ -65,12 +65,20 @@ class Outcome:
 def recalibrated(peaks: Sequence[float], forgiven: float = FORGIVEN) -> float:
     """The least threshold that flags no honest client of the learning days but the forgiven share.
 
+    Where nobody but the forgiven was spoken of, whoever is spoken of as they were is flagged; where nobody was, nobody
+    is, because nothing is known.
+
     >>> recalibrated([1.0, 3.0, 2.0]) > 3.0, recalibrated([float(n) for n in range(400)]) > 397
     (True, True)
+    >>> recalibrated([5.0, SILENT, SILENT], 0.4), recalibrated([SILENT])
+    (5.0, inf)
     """
     ordered = np.sort(np.asarray(peaks, float))[::-1]
-    highest = float(ordered[min(int(forgiven * len(ordered)), len(ordered) - 1)]) if len(ordered) else SILENT
-    return float(np.nextafter(highest, np.inf)) if np.isfinite(highest) else np.inf
+    spoken = ordered[np.isfinite(ordered)]
+    if not len(spoken):
+        return np.inf
+    place = int(forgiven * len(ordered))
+    return float(np.nextafter(spoken[place], np.inf) if place < len(spoken) else spoken[-1])
 
 
 def run(rival: Rival, scene: Scene, shares: Sequence[float] = ()) -> list[Outcome]:
