@@ -152,7 +152,7 @@ class GlobalBlacklight(Blacklight):
     """One index over all clients, as in the paper; whoever sends the later query of a pair is flagged."""
 
     name = "Blacklight, global"
-    postings: ClassVar[int] = 16
+    postings: ClassVar[int] = 8
 
     def follow(self, streams: Sequence[Stream]) -> list[Trace]:
         """Read all clients together, in order of time."""

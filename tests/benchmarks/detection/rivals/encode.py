@@ -41,7 +41,8 @@ def principal(rows: Any, count: int) -> Floats:
     return np.asarray((axes @ turned.T)[:, :count])
 
 
-def _sample(rows: int) -> NDArray[np.int64]:
+def sample(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Some of the rows, in their order; all where there are few."""
     return np.sort(np.random.default_rng(2).permutation(rows)[:SAMPLE])
 
 
@@ -55,7 +56,7 @@ class Components:
     @classmethod
     def fit(cls, vectors: Vectors) -> Self:
         """Fit on the learning days' vectors (n, D)."""
-        some = vectors[_sample(len(vectors))]
+        some = vectors[sample(np.arange(len(vectors)))]
         middle = some.mean(axis=0)
         return cls(middle, principal((some - middle).astype(float), CODES).astype(np.float32))
 
@@ -75,7 +76,7 @@ class Semantics:
     def fit(cls, counts: sparse.csr_matrix) -> Self:
         """Fit on the learning days' counts (n, buckets)."""
         rarity = np.log((1.0 + counts.shape[0]) / (1.0 + np.diff(counts.tocsc().indptr))) + 1.0
-        some = _scaled(counts[_sample(counts.shape[0])], rarity)
+        some = _scaled(counts[sample(np.arange(counts.shape[0]))], rarity)
         return cls(rarity, principal(some, CODES))
 
     def __call__(self, counts: sparse.csr_matrix) -> Vectors:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from traffic.clock import DAY, START, Days
 
 from rivals.contract import Floats, Lesson, Sort, Stream, Vectors
-from rivals.encode import Columns, Components, Semantics, word_counts
+from rivals.encode import Columns, Components, Semantics, sample, word_counts
 
 SUFFIX: Final = ".ndjson.zst"
 #: Fewer training records than this do not show what is ordinary.
@@ -62,7 +62,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Reading:
-    """Queries as they are read, in order of time."""
+    """Queries as they are read, in order of time. Pixels are kept as bytes at once, in `pixels`: scenes are large."""
 
     clients: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -70,6 +70,8 @@ class Reading:
     chances: list[Any] = field(default_factory=list)
     digests: list[int] = field(default_factory=list)
     inputs: list[dict[str, Any]] = field(default_factory=list)
+    pixels: bytearray = field(default_factory=bytearray)
+    shape: tuple[int, ...] = ()
 
     def take(self, record: dict[str, Any]) -> None:
         """One more record; training records have an input alone."""
@@ -79,7 +81,17 @@ class Reading:
         self.labels.append(output.get("label"))
         self.chances.append(output.get("probabilities"))
         self.digests.append(int.from_bytes(blake2b(orjson.dumps(record["input"]), digest_size=8).digest()))
-        self.inputs.append(record["input"])
+        tensor = record["input"].get("tensor")
+        if tensor is None:
+            self.inputs.append(record["input"])
+            return
+        self.shape = tuple(tensor["shape"])
+        self.pixels += picture(tensor)
+
+    def pictures(self) -> NDArray[np.uint8]:
+        """Pixels (n, height, width, channels); all tensors have one shape."""
+        shape = self.shape if len(self.shape) == 3 else (*self.shape, 1)
+        return np.frombuffer(self.pixels, np.uint8).reshape(len(self.times), *shape)
 
 
 def lines(path: Path) -> Iterator[bytes]:
@@ -108,8 +120,12 @@ def assemble(name: str, reading: Reading, training: Reading, labels: dict[str, d
     whole, encoding = make(reading)
     of = np.unique(reading.clients, return_inverse=True)
     order = np.argsort(of[1], kind="stable")
-    rows = np.split(order, np.cumsum(np.bincount(of[1]))[:-1])
-    streams = [whole.part(own) for own in rows]
+    ends = np.cumsum(np.bincount(of[1])).tolist()
+    distinct = np.unique(whole.digests[early], return_index=True)[1]
+    enough = len(training.times) >= FEWEST
+    ordinary = make(training)[0] if enough else whole.part(np.flatnonzero(early)[np.sort(distinct)])
+    whole = whole.part(order)
+    streams = [whole.part(slice(begin, end)) for begin, end in zip([0, *ends], ends, strict=False)]
     truths = [_truth(str(who), labels[str(who)], one.times) for who, one in zip(of[0], streams, strict=True)]
     learnt = [int((stream.times < LEARNT).sum()) for stream in streams]
     honest = [
@@ -117,9 +133,6 @@ def assemble(name: str, reading: Reading, training: Reading, labels: dict[str, d
         for stream, truth, count in zip(streams, truths, learnt, strict=True)
         if count and not truth.attack
     ]
-    distinct = np.unique(whole.digests[early], return_index=True)[1]
-    enough = len(training.inputs) >= FEWEST
-    ordinary = make(training)[0] if enough else whole.part(np.flatnonzero(early)[np.sort(distinct)])
     return Scene(name, streams, truths, learnt, Lesson(sort, _shuffled(ordinary), honest), encoding)
 
 
@@ -148,9 +161,7 @@ Maker = Callable[[Reading], tuple[Stream, float]]
 
 def inputs_of(reading: Reading, early: NDArray[np.bool_]) -> tuple[Sort, Maker]:
     """What sort of inputs these are, and what makes streams of them; fitted on the learning days."""
-    first = reading.inputs[0]
     classes, names = _codes(reading.labels), _names(reading.chances)
-    learnt = [reading.inputs[place] for place in np.flatnonzero(early).tolist()]
 
     def stream(of: Reading, codes: Vectors, seconds: float, **more: Any) -> tuple[Stream, float]:
         labels = np.array([classes.get(str(label), -1) for label in of.labels], np.int64)
@@ -158,17 +169,18 @@ def inputs_of(reading: Reading, early: NDArray[np.bool_]) -> tuple[Sort, Maker]:
         one = Stream(np.array(of.times), labels, _table(of.chances, names), digests, codes, **more)
         return one, 1e6 * seconds / max(1, len(codes))
 
-    if "text" in first or "messages" in first:
-        semantics = Semantics.fit(word_counts(map(prompt_of, learnt)))
-        return "text", lambda of: stream(of, *_timed(lambda: semantics(word_counts(map(prompt_of, of.inputs)))))
-    if "tensor" in first:
-        components = Components.fit(_unit(pictures(learnt)))
+    if reading.pixels:
+        components = Components.fit(_unit(reading.pictures()[sample(np.flatnonzero(early))]))
 
         def seen(of: Reading) -> tuple[Stream, float]:
-            pixels = pictures(of.inputs)
+            pixels = of.pictures()
             return stream(of, *_timed(lambda: _encoded(components, pixels)), pixels=pixels)
 
         return "image", seen
+    learnt = [reading.inputs[place] for place in np.flatnonzero(early).tolist()]
+    if "text" in learnt[0] or "messages" in learnt[0]:
+        semantics = Semantics.fit(word_counts(map(prompt_of, learnt)))
+        return "text", lambda of: stream(of, *_timed(lambda: semantics(word_counts(map(prompt_of, of.inputs)))))
     columns = Columns.fit([cells_of(one) for one in learnt])
     spread = Components.fit(columns([cells_of(one) for one in learnt]))
 
@@ -207,20 +219,16 @@ def cells_of(one: dict[str, Any]) -> dict[str, Any]:
     return {f"{place:04}": value for place, value in enumerate(one["vector"])}
 
 
-def pictures(inputs: Sequence[dict[str, Any]]) -> NDArray[np.uint8]:
-    """Pixels (n, height, width, channels) of tensors of one shape; fractions 0..1 become bytes."""
-    if not inputs:
-        return np.zeros((0, 1, 1, 1), np.uint8)
-    shape = tuple(inputs[0]["tensor"]["shape"])
-    shape = shape if len(shape) == 3 else (*shape, 1)
-    return np.stack([_picture(one["tensor"]) for one in inputs]).reshape(-1, *shape)
+def picture(tensor: dict[str, Any]) -> bytes:
+    """The bytes of one picture; fractions 0..1 become bytes.
 
-
-def _picture(tensor: dict[str, Any]) -> NDArray[np.uint8]:
+    >>> picture({"datatype": "FP32", "data": [0.0, 0.5, 1.0]})
+    b'\\x00\\x80\\xff'
+    """
     kind = {"UINT8": "u1", "FP32": "<f4", "FP64": "<f8"}[tensor["datatype"]]
     data = tensor["data"]
     values = np.frombuffer(base64.b64decode(data), kind) if isinstance(data, str) else np.array(data, kind)
-    return values if kind == "u1" else np.clip(np.rint(values * 255), 0, 255).astype(np.uint8)
+    return bytes(values if kind == "u1" else np.clip(np.rint(values * 255), 0, 255).astype(np.uint8))
 
 
 def _codes(labels: Sequence[Any]) -> dict[str, int]:
