@@ -71,24 +71,27 @@ class Mmd(Alone):
 
     def _draw(self, rng: np.random.Generator) -> None:
         """Means over draws of the reference are weights of its members, and one constant."""
-        size = len(self._reference)
-        within = self._kernel(self._reference, self._reference)
-        counts, inner = np.zeros(size), []
-        for _ in range(DRAWS):
-            drawn = rng.choice(size, self.window, replace=self.window > size)
-            np.add.at(counts, drawn, 1.0)
-            block = within[np.ix_(drawn, drawn)]
-            inner.append((block.sum() - np.trace(block)) / (self.window * (self.window - 1)))
-        self._weights, self._constant = counts / counts.sum(), float(np.mean(inner))
+        counts = self._counts(len(self._reference), DRAWS, rng)
+        inner = self._inner(counts, self._kernel(self._reference, self._reference))
+        self._weights = counts.sum(axis=0) / counts.sum()
+        self._constant = float(inner.mean()) / (self.window * (self.window - 1))
 
     def _nulls(self, held: Vectors, rng: np.random.Generator) -> Floats:
-        within, across = self._kernel(held, held), self._kernel(held, self._reference) @ self._weights
-        found = np.empty(NULLS)
-        for place in range(NULLS):
-            drawn = rng.choice(len(held), self.window, replace=self.window > len(held))
-            block = within[np.ix_(drawn, drawn)]
-            found[place] = self._squared(float(block.sum() - np.trace(block)), float(across[drawn].mean()))
-        return found
+        counts = self._counts(len(held), NULLS, rng)
+        inner = self._inner(counts, self._kernel(held, held))
+        across = counts @ (self._kernel(held, self._reference) @ self._weights) / self.window
+        return np.asarray(inner / (self.window * (self.window - 1)) + self._constant - 2.0 * across)
+
+    def _counts(self, size: int, draws: int, rng: np.random.Generator) -> Floats:
+        """How often each member of a pool is in each draw (draws, size)."""
+        counts = np.zeros((draws, size))
+        for draw in counts:
+            np.add.at(draw, rng.choice(size, self.window, replace=self.window > size), 1.0)
+        return counts
+
+    def _inner(self, counts: Floats, kernels: Floats) -> Floats:
+        """Sums of kernels over the pairs of each draw, none with itself: its kernel is 4."""
+        return np.asarray(((counts @ kernels) * counts).sum(axis=1) - 4.0 * self.window)
 
     def _squared(self, within: float, across: float) -> float:
         return within / (self.window * (self.window - 1)) + self._constant - 2.0 * across
