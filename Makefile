@@ -6,6 +6,8 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 INSTALL := .venv/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable
 PYTEST := .venv/bin/python -m pytest
 COVER := --cov=detectors --cov=monitor.engine --cov-branch
+DETECTION := tests/benchmarks/detection
+SCENES := digits hi cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/monitor/engine/test_clock.py
 
@@ -65,11 +67,13 @@ bench: bench-detection ## The benchmarks, half an hour: who was found and who ac
 	.venv/bin/python tests/benchmarks/memory.py
 	.venv/bin/python tests/benchmarks/memory.py --kind rows
 
-bench-detection: .venv/dev ## Who was found, how soon, and who was accused in vain: plays the scenes, prints the table.
+bench-detection: .venv/dev ## Who was found, how soon, and who was accused in vain: plays the scenes; table and picture.
 	$(INSTALL) '.[dev,traffic]'
-	cd tests/benchmarks/detection && export PYTHONPATH=..:. && for scene in digits tiles hi doctor cancer text; do \
-		../../../.venv/bin/python -m traffic $$scene held scenes || exit 1; done
-	cd tests/benchmarks/detection && PYTHONPATH=..:. ../../../.venv/bin/python bench.py scenes/*-held.ndjson.zst
+	cd $(DETECTION) && export PYTHONPATH=..:. && for scene in $(SCENES); do \
+		$(CURDIR)/.venv/bin/python -m traffic $$scene held scenes || exit 1; done
+	cd $(DETECTION) && export PYTHONPATH=..:. logs='$(SCENES:%=scenes/%-held.ndjson.zst)' && \
+		$(CURDIR)/.venv/bin/python bench.py $$logs --budgets --save results && \
+		$(CURDIR)/.venv/bin/python bench.py $$logs --save results
 
 constraints: ## Renew constraints.txt from a fresh environment, in .venv-fresh.
 	rm -rf .venv-fresh
