@@ -89,10 +89,9 @@ class Rate:
 
 
 def _points(share: float) -> str:
-    """Per cent without decimals; 99.6 is not 100, and 0.4 is not 0."""
+    """Per cent without decimals, but near 0 and 100, where 99.6 is not 100 and 0.4 is not 0."""
     percent = 100 * share
-    whole = round(percent)
-    return f"{percent:.1f}" if whole in (0, 100) and abs(percent - whole) >= 0.05 else f"{whole}"
+    return f"{percent:.1f}" if 0.05 <= percent < 2 or 98 < percent < 99.95 else f"{percent:.0f}"
 
 
 def percent(share: Share) -> str:

@@ -34,7 +34,7 @@ STYLE: Final = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
     "axes.edgecolor": FAINT, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "legend.frameon": False,
-    "axes.grid": True, "grid.color": "#eef1f4", "svg.hashsalt": "probewatch",
+    "axes.grid": True, "axes.axisbelow": True, "grid.color": "#eef1f4", "svg.hashsalt": "probewatch",
 }  # fmt: skip
 
 
@@ -80,8 +80,9 @@ def _curves(figure: Any, card: Card, families: Sequence[str], down: int) -> None
         ax.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%d"))
         ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
         ax.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
-    for ax in axes[len(families) :]:
-        ax.set_visible(False)
+    for at, ax in enumerate(axes):
+        ax.set_visible(at < len(families))
+        ax.tick_params(labelbottom=at + ACROSS >= len(families))  # nothing stands below it
     figure.supxlabel("queries from the attack's first one to the first named finding", fontsize=9)
     figure.supylabel("attackers found", fontsize=9)
     there = {row.name[0] for row in card.variants} | {""}
@@ -127,27 +128,26 @@ def honest(ax: Any, kinds: Sequence[Honest], rows: Sequence[Honest]) -> None:
 
 
 def promised(ax: Any, came: Sequence[Delivered]) -> None:
-    """Delivered over promised, both tiers, known kinds as lines and kinds never seen as marks; double logarithmic."""
+    """Delivered over promised, both tiers, known kinds with intervals, kinds never seen as marks; logarithmic."""
     budgets = np.array([one.budget for one in came])
-    least = budgets[0] / 5
-    ax.fill_between(budgets, budgets / 2, budgets * 2, color="#eef1f4", lw=0, zorder=0, label="within a factor of two")
-    ax.plot(budgets, budgets, color=FAINT, lw=1, zorder=1)
-    for tier in TIERS:
+    least = budgets[0] / 4
+    ax.fill_between(budgets, budgets / 2, budgets * 2, color="#dde3e9", lw=0, zorder=0, label="within a factor of two")
+    for tier, shift in zip(TIERS, (0.95, 1.05), strict=True):
         for sort, look, label in (("known", "o-", "known kinds"), ("unseen", "^:", "kinds never seen")):
             rates = [one.rate(tier, sort) for one in came]
             values = np.maximum([rate.value for rate in rates], least)
-            ax.plot(budgets, values, look, color=TIER_INK[tier], ms=5, lw=1.8 if sort == "known" else 1,
-                    alpha=1 if sort == "known" else 0.6, label=f"{tier}, {label}")  # fmt: skip
+            ax.plot(budgets * shift, values, look, color=TIER_INK[tier], ms=5, lw=1.8 if sort == "known" else 1,
+                    alpha=1 if sort == "known" else 0.55, label=f"{tier}, {label}")  # fmt: skip
             if sort == "known":
                 ends = np.maximum([rate.interval for rate in rates], least)
-                ax.fill_between(budgets, ends[:, 0], ends[:, 1], color=TIER_INK[tier], alpha=0.13, lw=0)
-    ax.set(xscale="log", yscale="log", xlabel="promised: budget, per 1,000 clients a day")
-    ax.set_ylabel("delivered (lowest: none)")
+                ax.vlines(budgets * shift, ends[:, 0], ends[:, 1], color=TIER_INK[tier], lw=1.2, alpha=0.5)
+    ax.set(xscale="log", yscale="log", xlabel="promised, per 1,000 clients a day")
+    ax.set_ylabel(f"delivered, with 95 % intervals (none: {least:g})")
     ax.set_xticks(budgets, [f"{budget:g}" for budget in budgets])
     ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
     ax.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     ax.set_title("Promised and delivered false findings")
-    ax.legend(loc="upper left", fontsize=8)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2, fontsize=8)
 
 
 def budget_page(title: str, came: Sequence[Delivered]) -> Any:
