@@ -1,7 +1,7 @@
 """A new model: who is found, and who is accused in vain, in its first hours and days.
 
 The honest clients of a scene, those of the kinds that its learning days know, use a model that nobody has used before,
-as they do in the scene. In several runs a few attackers at a time (so that no run is mostly attack) begin when the model
+as they do in the scene. In several runs a few attackers at a time (so that no run is mostly attack) begin when it
 is some minutes to days old: their own queries with their own pauses, moved in time. Attackers count by the model's age
 when they begin, false findings by its age when they are raised.
 """
