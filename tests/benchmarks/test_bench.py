@@ -164,7 +164,18 @@ def test_queries_and_seconds_count_from_the_first_query_of_the_attack() -> None:
     (row,) = rows.attacks
     assert (row.queries, row.seconds) == ((6, 6), (5.5, 5.5))
     assert (row.goal, row.reached, row.reached_at_last) == ("share of the model", 0.75, 0.9)
-    assert "0.75 of 0.9 (share of the model)" in render(rows)
+    assert "| 0.75 (0.9) |" in render(rows)
+    assert "cost: share of the model" in render(rows)
+
+
+def test_who_had_reached_nothing_counts_as_the_one_who_had_least() -> None:
+    near, far, none = (attacker("nes", "evasion") for _ in range(3))
+    near.reached, far.reached = ((5, 0.9), (40, 0.2)), ((5, 0.8), (40, 0.4))
+    for client in (near, far, none):
+        client.goal = "distance"
+    (row,) = told({"a": near, "b": far}, finding(client="a", family="evasion", queries=10, updated_at=9)).attacks
+    assert (row.reached, row.reached_at_last) == (0.9, 0.4)
+    assert told({"a": near, "b": none, "c": none}).attacks[0].reached_at_last is None
 
 
 def test_a_finding_with_members_is_one_finding_and_names_each() -> None:

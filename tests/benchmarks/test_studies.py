@@ -113,7 +113,7 @@ def test_ages_hold_each_attack_once_and_each_accusation_when_it_came() -> None:
 
 def test_poison_tells_who_moved_what(scene: Path, tmp_path: Path) -> None:
     poison.main([str(scene), "--save", str(tmp_path), "--small"])
-    nobody, one, many = json.loads((tmp_path / "poison.json").read_bytes())["scenarios"]
+    nobody, one, many, _ = json.loads((tmp_path / "poison.json").read_bytes())["scenarios"]
     assert [each["poisoners"][1] for each in (nobody, one, many)] == [0, 1, 1]
     assert [each["strangers"][1] for each in (nobody, one, many)] == [ATTACKERS // 2] * 3
     assert {"near", "apart", "link", "level"} <= nobody["baseline"].keys()

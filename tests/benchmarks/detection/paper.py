@@ -12,8 +12,8 @@ from printed import table
 from scorecard import Card, Honest, Row
 
 ATTACKS: Final = (
-    "clients", "found", "right family", "≤ 100", "≤ 200", "≤ 500", "queries", "p90", "time", "p90", "reached by then",
-    "novelty",
+    "clients", "found", "right family", "≤ 100", "≤ 200", "≤ 500", "queries", "p90", "time", "p90",
+    "reached by then (in the end)", "novelty",
 )  # fmt: skip
 HONEST: Final = ("clients", "named", "named findings", "novelty clients", "novelty findings")
 ALL: Final = "**all**"
@@ -53,7 +53,7 @@ def render(card: Card, sheet: Sequence[Reached] = (), against: Sequence[Rival] =
         rows = [[*_words(row.name), *_counts(row)] for row in card.attacks]
         parts += ["## Attackers\n", table(("family", "kind", "", *ATTACKS), rows, 3)]
         rows = [[*_words(row.name), *_counts(row)] for row in card.families]
-        parts += ["## Attackers by family\n", table(("family", "", *ATTACKS), rows, 2)]
+        parts += [_goals(card.attacks), "## Attackers by family\n", table(("family", "", *ATTACKS), rows, 2)]
     if card.variants:
         rows = [[*_words(row.name), *_counts(row)] for row in card.variants]
         parts += ["## Attackers who hide\n", table(("variant", "family", "", *ATTACKS), rows, 3)]
@@ -108,11 +108,20 @@ def _reached(row: Row) -> str:
     >>> _reached(count((), []))
     ''
     """
-    if row.reached is None and row.reached_at_last is None:
+    if not row.goal:
         return ""
-    then = "nothing" if row.reached is None else f"{row.reached:.3g}"
-    last = "" if row.reached_at_last is None else f" of {row.reached_at_last:.3g}"
-    return f"{then}{last} ({row.goal})"
+    then, last = ("nothing" if value is None else f"{value:.3g}" for value in (row.reached, row.reached_at_last))
+    return f"{then} ({last})"
+
+
+def _goals(rows: Sequence[Row]) -> str:
+    """What it is that was reached."""
+    goals: dict[str, list[str]] = {}
+    for row in rows:
+        if row.goal:
+            goals.setdefault(row.goal, []).append(row.name[0])
+    words = (f"{', '.join(dict.fromkeys(families))}: {goal}" for goal, families in goals.items())
+    return "Reached, by the median attacker. " + "; ".join(words) + ".\n" if goals else ""
 
 
 def _honest(row: Honest) -> list[object]:

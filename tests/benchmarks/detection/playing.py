@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, Final, TypeVar
 
+import numba
 import numpy as np
 import orjson
 from hearing import Client, Heard, clients_of, hold, owners
@@ -40,7 +41,10 @@ from monitor.sources.protocol import Progress
 
 SUFFIX: Final = ".ndjson.zst"
 #: All that an operator would have to say of the models of the scenes.
-SENSITIVE: Final = {"hi": ModelSettings(sensitive_columns=("race", "hispanic"))}
+SENSITIVE: Final = {
+    "hi": ModelSettings(sensitive_columns=("race", "hispanic")),
+    "doctor": ModelSettings(sensitive_columns=("sex", "black")),
+}
 PARTITION: Final = Partition("bench", 0)
 PAUSE: Final = 0.2  # seconds between two looks at what the processes report
 
@@ -125,9 +129,10 @@ def pseudonyms() -> Callable[[str], str]:
 
 
 def ready(settings: Settings) -> EngineMaker:
-    """What makes engines, kernels compiled: that time is not the scene's."""
+    """What makes engines, kernels compiled where they are: that time is not the scene's."""
     make = engine_maker(settings, OPEN_KEYS)
-    warm_up(Decoder(OPEN_KEYS), make)
+    if not numba.config.DISABLE_JIT:
+        warm_up(Decoder(OPEN_KEYS), make)
     return make
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from math import isfinite
 from statistics import median
 from typing import Any, Final
 
@@ -125,8 +127,8 @@ def row(name: tuple[str, ...], clients: Sequence[Client]) -> Row:
         queries=_spread(queries),
         seconds=_spread([said.seconds for said in first]),
         goal=goals[0] if one_goal else "",
-        reached=_middle(client.got(_until(client)) for client in clients) if one_goal else None,
-        reached_at_last=_middle(client.got() for client in clients) if one_goal else None,
+        reached=_middle(clients, [client.got(_until(client)) for client in clients]) if one_goal else None,
+        reached_at_last=_middle(clients, [client.got() for client in clients]) if one_goal else None,
         novel=sum(client.novel > 0 for client in clients),
         first_queries=tuple(queries),
     )
@@ -140,9 +142,13 @@ def _spread(values: Sequence[float]) -> tuple[float, float] | None:
     return (float(median(values)), float(np.quantile(values, 0.9))) if values else None
 
 
-def _middle(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(median(known)) if known else None
+def _middle(clients: Sequence[Client], values: Sequence[float | None]) -> float | None:
+    """The median of what attackers had reached; None where half of them had nothing. Who had nothing had least: of
+    distances, which shrink, that is the largest."""
+    shrinks = any(after < before for client in clients for (_, before), (_, after) in pairwise(client.reached))
+    none = float("inf") if shrinks else float("-inf")
+    middle = sorted(none if value is None else value for value in values)[len(values) // 2]
+    return middle if isfinite(middle) else None
 
 
 def grouped(clients: Iterable[Client], key: Callable[[Client], tuple[str, ...]]) -> list[Row]:

@@ -200,7 +200,7 @@ def draw(runs: Sequence[Run], found: Sequence[Age]) -> Any:
     low.set(xlabel="age of the model")
     low.grid(visible=False, axis="x")
     low.set_title("Honest clients accused, per 1,000 active then")
-    low.legend(loc="upper right")
+    low.legend(loc="upper left")
     return figure
 
 

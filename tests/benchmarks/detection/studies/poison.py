@@ -3,9 +3,10 @@
 For two weeks honest clients use a model as they did in the scene's learning days. Beside them either nobody poisons, or
 one client that never stops and asks ten times as much as others, or 5 % of the clients together, with fresh names every
 second day (which teaches more than staying). A poisoner follows an attack of the scene, slowly, among ordinary
-queries: no attack query at first, 60 % of them at the end, so that what is strange becomes usual. Then, for two days,
-other attackers of the same kinds come beside new honest clients, and the poisoners of the last days attack under their
-own names, now with nothing but attack queries.
+queries: no attack query at first, 60 % of them at the end, so that what is strange becomes usual. Or 5 % attack openly
+from the first hour, so that floors are raised against what will come. Then, for two days, other attackers of the same
+kinds come beside new honest clients, and the poisoners of the last days attack under their own names, now with nothing
+but attack queries.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ SPAN: Final = 2 * DAY
 MOST: Final = 0.6  # share of attack queries at the end
 TOGETHER: Final = 0.05  # of the clients
 ALONE: Final = 10  # times as many queries as the median client, for the one
-SCENARIOS: Final = ("nobody", "one client", "5 % of the clients")
+SCENARIOS: Final = ("nobody", "one client", "5 % of the clients", "5 %, openly")
 WITHIN: Final = 200
 Rng = np.random.Generator
 
@@ -135,9 +136,9 @@ def _poisoners(of: Scene, parts: Parts, scenario: str, start: int, rounds: int, 
     usual = int(np.median([len(of.rows[name]) for name in parts.learning]))
     if scenario == SCENARIOS[0]:
         return
-    many = max(1, round(TOGETHER * len(parts.learning))) if scenario == SCENARIOS[2] else 1
+    many = max(1, round(TOGETHER * len(parts.learning))) if scenario != SCENARIOS[1] else 1
     for number in range(rounds):
-        share = MOST * (number / (rounds - 1) if rounds > 1 else 1.0)
+        share = 1.0 if scenario == SCENARIOS[3] else MOST * (number / (rounds - 1) if rounds > 1 else 1.0)
         for seat in range(many):
             name = "poisoner" if many == 1 else f"poisoner {number} {seat}"
             count = usual * ALONE if many == 1 else usual
@@ -242,12 +243,12 @@ def draw(came: Sequence[Came]) -> Any:
 
     figure, (left, right) = picture.plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
     names = list(dict.fromkeys(one.scene for one in came))
-    inks = dict(zip(SCENARIOS, ("#5b8def", "#f0a202", "#d1495b"), strict=True))
+    inks = dict(zip(SCENARIOS, ("#5b8def", "#f0a202", "#d1495b", "#5a189a"), strict=True))
     for at, scenario in enumerate(SCENARIOS):
         of = [one for one in came if one.scenario == scenario]
-        x = np.arange(len(of)) + 0.26 * (at - 1)
+        x = np.arange(len(of)) + 0.2 * (at - 1.5)
         shares = [Share(*one.strangers) for one in of]
-        bars = left.bar(x, [one.value or 0.0 for one in shares], 0.24, color=inks[scenario], label=scenario)
+        bars = left.bar(x, [one.value or 0.0 for one in shares], 0.18, color=inks[scenario], label=scenario)
         left.bar_label(bars, [f"{one.part}/{one.whole}" for one in shares], fontsize=8, padding=1)
         for place, one in zip(x, shares, strict=True):
             left.plot((place, place), one.interval, color=picture.INK, lw=1)
