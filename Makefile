@@ -7,7 +7,7 @@ INSTALL := .venv/bin/pip --disable-pip-version-check install --quiet --constrain
 PYTEST := .venv/bin/python -m pytest
 COVER := --cov=detectors --cov=monitor.engine --cov-branch
 DETECTION := tests/benchmarks/detection
-SCENES := digits hi cancer text
+SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/monitor/engine/test_clock.py
 

@@ -30,7 +30,7 @@ LIMIT: Final = ("honest limits", "#8a949e", (0, (1, 1.5)), 1.6)
 QUERIES: Final = (10, 500)
 ACROSS: Final = 4
 MOST_KINDS: Final = 32
-STYLE: Final = {
+STYLE: Final[dict[Any, Any]] = {
     "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
     "axes.edgecolor": FAINT, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
     "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "legend.frameon": False,

@@ -89,15 +89,12 @@ def _run(of: Scene, name: str, honest: Sequence[str], begins: dict[str, float]) 
         for who, one in attackers.items()
     ]
     clients = {one.client: who for who, one in acts.items()}
-    accused = [
-        {
-            clients[client]: (finding.updated_at - start) / HOUR
-            for client, finding in firsts(findings, clients, tier).items()
-        }
+    named, novel = (
+        {clients[client]: (one.updated_at - start) / HOUR for client, one in firsts(findings, clients, tier).items()}
         for tier in ("named", "novelty")
-    ]
+    )
     active = {who: np.unique((one.times - start) // HOUR).tolist() for who, one in acts.items()}
-    return Run(name, attacks, active, *accused, (min(known, default=end) - start) / HOUR)
+    return Run(name, attacks, active, named, novel, (min(known, default=end) - start) / HOUR)
 
 
 def _moved(one: Act, begin: int, end: int) -> Act:
@@ -142,10 +139,8 @@ def ages(runs: Sequence[Run]) -> list[Age]:
         began = [attack for run in runs for attack in run.attacks if low <= attack.age < high]
         within = [sum(one.queries is not None and one.queries <= most for one in began) for most in WITHIN]
         active = sum(any(low <= hour < high for hour in hours) for run in runs for hours in run.active.values())
-        named, novel = (
-            sum(low <= hour < high for run in runs for hour in accused(run).values())
-            for accused in (lambda run: run.named, lambda run: run.novel)
-        )
+        named = sum(low <= hour < high for run in runs for hour in run.named.values())
+        novel = sum(low <= hour < high for run in runs for hour in run.novel.values())
         found.append(Age(low, high, len(began), (within[0], within[1]), active / each, named / each, novel / each))
     return found
 

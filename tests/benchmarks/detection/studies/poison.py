@@ -175,7 +175,8 @@ def _learnt(of: Scene, engine: PartitionEngine) -> tuple[dict[str, float], list[
         plain |= {f"{name} {what}": float(one) for what, one in zip(("centre", "spread"), known[name], strict=True)}
     plain = {name: value for name, value in plain.items() if np.isfinite(value)}
     tests = [f"{test.detector}/{test.name}" for test in engine._bank.tests]
-    floors = {test: float(floor) for test, floor in zip(tests, view.floors, strict=True) if floor > 0.5}
+    highest = np.atleast_2d(view.dump()["floors"]).max(axis=0)  # of the whole stream and of its parts
+    floors = {test: float(floor) for test, floor in zip(tests, highest, strict=True) if floor > 0.5}
     return plain, known["components"].tolist(), floors
 
 
@@ -237,40 +238,64 @@ def moves(clean: Came) -> list[tuple[str, float, float]]:
     ]
 
 
+INKS: Final = dict(zip(SCENARIOS, ("#5b8def", "#f0a202", "#d1495b", "#5a189a"), strict=True))
+
+
 def draw(came: Sequence[Came]) -> Any:
-    """Detection by scenario, and how far each number moved."""
+    """Detection by scenario, how far each number moved, and the floors that were raised."""
     import picture
 
-    figure, (left, right) = picture.plt.subplots(1, 2, figsize=(13, 5), layout="constrained")
+    floors = list(dict.fromkeys((one.scene, test) for one in came for test in sorted(one.floors)))
+    wide = (1.1, 1, 0.9) if floors else (1.1, 1)
+    size = (14, max(4.5, 0.2 * len(floors) + 1.2))
+    figure, axes = picture.plt.subplots(1, len(wide), figsize=size, width_ratios=wide, layout="constrained")
+    _found(axes[0], came)
+    _numbers(axes[1], came)
+    if floors:
+        for one in came:
+            own = [(at, one.floors.get(test, 0.5)) for at, (scene, test) in enumerate(floors) if scene == one.scene]
+            shift = 0.16 * (SCENARIOS.index(one.scenario) - 1.5)
+            axes[2].plot([y for _, y in own], [at + shift for at, _ in own], "o", color=INKS[one.scenario], ms=4)
+        axes[2].set_yticks(range(len(floors)), [f"{scene}: {test}" for scene, test in floors], fontsize=7.5)
+        axes[2].invert_yaxis()
+        axes[2].set(xlim=(0.48, 0.92))
+        axes[2].set_title("Floors that were raised (0.5: not)")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower left", ncols=len(SCENARIOS))
+    return figure
+
+
+def _found(ax: Any, came: Sequence[Came]) -> None:
+    import picture
+
     names = list(dict.fromkeys(one.scene for one in came))
-    inks = dict(zip(SCENARIOS, ("#5b8def", "#f0a202", "#d1495b", "#5a189a"), strict=True))
-    for at, scenario in enumerate(SCENARIOS):
-        of = [one for one in came if one.scenario == scenario]
-        x = np.arange(len(of)) + 0.2 * (at - 1.5)
-        shares = [Share(*one.strangers) for one in of]
-        bars = left.bar(x, [one.value or 0.0 for one in shares], 0.18, color=inks[scenario], label=scenario)
-        left.bar_label(bars, [f"{one.part}/{one.whole}" for one in shares], fontsize=8, padding=1)
+    for at, (scenario, ink) in enumerate(INKS.items()):
+        shares = [Share(*one.strangers) for one in came if one.scenario == scenario]
+        x = np.arange(len(shares)) + 0.2 * (at - 1.5)
+        ax.bar(x, [one.value or 0.0 for one in shares], 0.18, color=ink, label=scenario)
         for place, one in zip(x, shares, strict=True):
-            left.plot((place, place), one.interval, color=picture.INK, lw=1)
-    left.set_xticks(range(len(names)), names)
-    left.set(ylim=(0, 1.12), yticks=(0, 0.5, 1))
-    left.yaxis.set_major_formatter(picture.mpl.ticker.PercentFormatter(1, decimals=0))
-    left.set_title("Attackers found within 200 queries, after two weeks of poison by")
-    left.legend(loc="lower left")
+            ax.plot((place, place), one.interval, color=picture.INK, lw=1)
+            ax.text(place, 0.03, f"{one.part}/{one.whole}", color="white", ha="center", fontsize=8, rotation=90)
+    ax.set_xticks(range(len(names)), names)
+    ax.set(ylim=(0, 1.03), yticks=(0, 0.5, 1))
+    ax.grid(visible=False, axis="x")
+    ax.yaxis.set_major_formatter(picture.mpl.ticker.PercentFormatter(1, decimals=0))
+    ax.set_title("Attackers found within 200 queries, after two weeks of poison")
+
+
+def _numbers(ax: Any, came: Sequence[Came]) -> None:
     labels: list[str] = []
-    for name in names:
+    for name in dict.fromkeys(one.scene for one in came):
         clean, *others = [one for one in came if one.scene == name]
         for what, value, unit in moves(clean):
             labels.append(f"{name}: {what}")
             for one in others:
                 moved = 100 * (one.baseline.get(what, value) - value) / unit
-                right.plot(moved, len(labels) - 1, "o", color=inks[one.scenario], ms=5)
-    right.axvline(0, color=picture.FAINT, zorder=0)
-    right.set_yticks(range(len(labels)), labels, fontsize=8)
-    right.invert_yaxis()
-    right.set(xlabel="per cent (levels: of the ordinary spread), against nobody's poison")
-    right.set_title("How far what is learnt moved")
-    return figure
+                ax.plot(moved, len(labels) - 1, "o", color=INKS[one.scenario], ms=5)
+    ax.axvline(0, color=INKS[SCENARIOS[0]], lw=1, zorder=0)
+    ax.set_yticks(range(len(labels)), labels, fontsize=8)
+    ax.invert_yaxis()
+    ax.set(xlabel="per cent (levels: of the ordinary spread)")
+    ax.set_title("How far what is learnt moved")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
