@@ -23,8 +23,9 @@ SECOND: Final = 1_000_000  # microseconds
 DAY: Final = 86_400 * SECOND
 NOVELTY: Final = "novelty"
 
-#: What content cannot tell from honest use; the manual says so.
-LIMITS: Final = frozenset({"knockoff", "row-knockoff", "foreign-corpus", "score-only"})
+#: What content cannot tell from honest use; the manual says so: ordinary inputs of this or another domain, in whatever
+#: order, and scores of records that nobody can know to be training records.
+LIMITS: Final = frozenset({"knockoff", "row-knockoff", "foreign-corpus", "adaptive-foreign", "score-only"})
 
 
 @dataclass(frozen=True, slots=True)
