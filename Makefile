@@ -11,7 +11,7 @@ SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench bench-detection constraints clean
+.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -70,10 +70,17 @@ bench: bench-detection ## The benchmarks, half an hour: who was found and who ac
 bench-detection: .venv/dev ## Who was found, how soon, and who was accused in vain: plays the scenes; table and picture.
 	$(INSTALL) '.[dev,traffic]'
 	cd $(DETECTION) && export PYTHONPATH=..:. && for scene in $(SCENES); do \
-		$(CURDIR)/.venv/bin/python -m traffic $$scene held scenes || exit 1; done
+		../../../.venv/bin/python -m traffic $$scene held scenes || exit 1; done
 	cd $(DETECTION) && export PYTHONPATH=..:. logs='$(SCENES:%=scenes/%-held.ndjson.zst)' && \
-		$(CURDIR)/.venv/bin/python bench.py $$logs --budgets --save results && \
-		$(CURDIR)/.venv/bin/python bench.py $$logs --save results
+		../../../.venv/bin/python bench.py $$logs --budgets --save results && \
+		../../../.venv/bin/python bench.py $$logs --save results
+
+bench-studies: .venv/dev ## New models, poisoners, what sketching and what a query costs; after bench-detection.
+	$(INSTALL) '.[dev,traffic]'
+	cd $(DETECTION) && export PYTHONPATH=..:. && for study in 'raw_inputs scenes/digits-held.ndjson.zst' growth \
+		'cold_start scenes/digits-held.ndjson.zst scenes/hi-held.ndjson.zst' \
+		'poison scenes/digits-held.ndjson.zst scenes/hi-held.ndjson.zst'; do \
+		../../../.venv/bin/python -m studies.$$study || exit 1; done
 
 constraints: ## Renew constraints.txt from a fresh environment, in .venv-fresh.
 	rm -rf .venv-fresh

@@ -17,12 +17,13 @@ import zstandard
 from bars import Elsewhere, sheet
 from contenders import Load, floor, product
 from findings import finding
-from hearing import Client, clients_of, hold
+from hearing import LIMITS, Client, clients_of, hold
 from intervals import Share
 from load import records, write_file
 from opponents import duels, rivals
+from owner import SENSITIVE, fingerprinted
 from paper import render
-from playing import Played, play, side_by_side
+from playing import Played, play, side_by_side, truth
 from printed import share
 from scorecard import Card, card
 
@@ -73,12 +74,30 @@ def test_detection_finds_a_sweep_and_saves_its_tables(scene: Path, tmp_path: Pat
     assert "100 % (21–100)" in (tmp_path / "out" / "detection-tiny.md").read_text(encoding="utf-8")
 
 
+def test_fingerprints_of_the_training_records_are_loaded_where_they_lie_beside_a_scene(scene: Path) -> None:
+    labels = orjson.loads(scene.with_name("tiny.labels.json").read_bytes())
+    labels["sweeper"] |= {"kind": "score-only", "limit": True}
+    scene.with_name("tiny.labels.json").write_bytes(orjson.dumps(labels))
+    (scene.parent / "hi-tiny.labels.json").write_bytes(orjson.dumps(labels))
+    log = scene.rename(scene.parent / "hi-tiny.ndjson.zst")
+    assert fingerprinted(log, scene.parent) == SENSITIVE
+    assert truth(log)["sweeper"].sort == "limit"
+    lines = (orjson.loads(sweeper(at)) for at in range(0, 40, 2))
+    records = [orjson.dumps({"model": "hi", "input": line["input"]}) + b"\n" for line in lines]
+    (scene.parent / "hi-tiny.training.ndjson.zst").write_bytes(zstandard.compress(b"".join(records)))
+    path = fingerprinted(log, scene.parent)["hi"].fingerprints
+    assert path is not None
+    assert path.stat().st_size > 0
+    assert (truth(log)["sweeper"].sort, truth(log, fingerprints=False)["sweeper"].sort) == ("asked", "limit")
+    assert play(log).clients["sweeper"].first is not None
+
+
 def test_scenes_side_by_side_give_what_they_give_alone(scene: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.ndjson.zst"
     again.write_bytes(scene.read_bytes())
     again.with_name("again.labels.json").write_bytes(scene.with_name("tiny.labels.json").read_bytes())
     alone = [play(log) for log in (scene, again)]
-    together = side_by_side(play, [scene, again], 2)
+    together = side_by_side(play, [scene, again], 2, True)
     assert [one.scene for one in together] == ["tiny", "again"]
     assert [{name: client.said for name, client in one.clients.items()} for one in together] == [
         {name: client.said for name, client in one.clients.items()} for one in alone
@@ -114,7 +133,7 @@ def honest(kind: str = "user", *, unseen: bool = False) -> Client:
 
 
 def attacker(kind: str, family: str, *, since: int = 0, variant: str = "", campaign: str = "") -> Client:
-    return Client(kind, family, True, True, variant, campaign, since)
+    return Client(kind, family, True, True, variant, campaign, since, limit=kind in LIMITS)
 
 
 def told(clients: dict[str, Client], *findings: Finding) -> Card:

@@ -10,7 +10,8 @@ import numpy as np
 import orjson
 import pytest
 import zstandard
-from playing import PARTITION, play, ready, settings_for
+from owner import maker_for, warmed
+from playing import PARTITION, play
 from studies import cold_start, growth, poison, raw_inputs, stream, unsketched
 
 from detectors.features.neighbours import SKETCH_BYTES
@@ -75,7 +76,7 @@ def test_a_scene_put_together_again_is_the_scene(scene: Path) -> None:
     assert (len(whole), of.model) == (len(of.queries), "vectors")
     assert (whole.time == of.queries.time).all()
     assert (whole.exact == of.queries.exact).all()
-    engine = ready(settings_for())(PARTITION, None)
+    engine = warmed(maker_for(scene))(PARTITION, None)
     found = stream.firsts(stream.feed(engine, whole), [stream.pseudonym(f"nes-{n}\0") for n in range(ATTACKERS)])
     played = play(scene)
     assert len(found) == sum(client.attack and bool(client.named) for client in played.clients.values())

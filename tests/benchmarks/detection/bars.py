@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from hearing import LIMITS
 from intervals import Rate, Share
 from opponents import Duel
 from scorecard import Card, Honest, Row
@@ -136,7 +135,7 @@ def _novelty(rows: Sequence[Honest]) -> Reached:
 
 
 def _limits(rows: Iterable[Row]) -> Reached:
-    of = [row for row in rows if row.name[1] in LIMITS]
+    of = [row for row in rows if row.name[-1] == "limit"]
     share = Share(sum(row.novel for row in of), sum(row.clients for row in of))
     return _share("attackers that only novelty can see are in its findings", share, FOUND)
 

@@ -16,8 +16,9 @@ import budgets
 import orjson
 from bars import Elsewhere, sheet
 from opponents import Rival, duels, rivals
+from owner import SUFFIX, name_of
 from paper import render
-from playing import SUFFIX, Played, cores, name_of, play, side_by_side
+from playing import Played, cores, play, side_by_side
 from scorecard import Card, card
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -86,8 +87,8 @@ def _title(scene: str, played: Sequence[Played]) -> str:
     return f"{scene}: {sum(one.queries for one in played):,} queries{refused}, default settings"
 
 
-def _delivered(logs: Sequence[Path], processes: int) -> tuple[str, list[budgets.Delivered]]:
-    scenes = side_by_side(budgets.deliver, logs, processes)
+def _delivered(logs: Sequence[Path], processes: int, fingerprints: bool) -> tuple[str, list[budgets.Delivered]]:
+    scenes = side_by_side(budgets.deliver, logs, processes, fingerprints)
     return f"Promised and delivered: {', '.join(map(name_of, logs))}", budgets.delivered(scenes)
 
 
@@ -99,17 +100,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where rivals and studies lie")
     asked.add_argument("--processes", type=int, default=cores(), help="scenes played side by side (one for each core)")
     asked.add_argument("--budgets", action="store_true", help="hold promised against delivered false findings")
+    asked.add_argument(
+        "--fingerprints",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="load fingerprints of the training records that lie beside a scene (on)",
+    )
     wish = asked.parse_args(arguments)
     for log in wish.scenes:
         if not log.is_file() or not log.with_name(f"{name_of(log)}.labels.json").is_file():
             asked.error(f"{log}: no such scene; `python -m traffic` writes SCENE{SUFFIX} and SCENE.labels.json")
     if wish.budgets:
-        title, came = _delivered(wish.scenes, wish.processes)
+        title, came = _delivered(wish.scenes, wish.processes, wish.fingerprints)
         print(budgets.report(title, came))
         if wish.save is not None:
             save_budgets(wish.save, title, came)
         return
-    every = cards(side_by_side(play, wish.scenes, wish.processes))
+    every = cards(side_by_side(play, wish.scenes, wish.processes, wish.fingerprints))
     told = pages(every, wish.results)
     for text in told.values():
         print(text)

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from hearing import hold
 from intervals import Rate, Share
-from playing import PARTITION, Played, Told, Watch, decoded, name_of, pseudonyms, quiet, settings_for, truth
+from owner import maker_for, name_of
+from playing import PARTITION, Played, Told, Watch, decoded, pseudonyms, quiet, truth
 from printed import table
 from scorecard import Honest, honest_rows, row
 
 from monitor.config.engine import EngineSettings
-from monitor.runtime.engines import engine_maker
-from monitor.runtime.keys import OPEN_KEYS
 from monitor.runtime.replay import Tally
 
 BUDGETS: Final = (0.1, 0.3, 1.0, 3.0, 10.0)  # of both tiers
@@ -45,10 +44,10 @@ class Delivered:
         return low <= FACTOR * self.budget and high >= self.budget / FACTOR if rate.days else None
 
 
-def deliver(log: Path, told: Told = quiet) -> list[Played]:
+def deliver(log: Path, fingerprints: bool = True, told: Told = quiet) -> list[Played]:
     """Play one scene at each budget, decoded once. OSError where its labels are missing."""
     engines = [
-        engine_maker(settings_for(EngineSettings(budget=budget, novelty_budget=budget)), OPEN_KEYS)(PARTITION, None)
+        maker_for(log, EngineSettings(budget=budget, novelty_budget=budget), fingerprints=fingerprints)(PARTITION, None)
         for budget in BUDGETS
     ]
     findings: list[list[Any]] = [[] for _ in BUDGETS]
@@ -59,7 +58,7 @@ def deliver(log: Path, told: Told = quiet) -> list[Played]:
             found += engine.feed(queries)
     played = []
     for found in findings:
-        clients = truth(log)
+        clients = truth(log, fingerprints)
         watch.give(clients)
         played.append(
             Played(name_of(log), clients, hold(found, clients, pseudonyms()), tally.queries, tally.rejected.total())

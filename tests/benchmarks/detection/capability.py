@@ -21,7 +21,8 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import zstandard
-from bench import SUFFIX, Played, play
+from owner import SUFFIX
+from playing import Played, play
 
 from monitor.runtime.keys import OPEN_KEYS
 
@@ -99,7 +100,7 @@ def seen(log: Path, view: str) -> Played:
 def families(played: Played) -> dict[str, tuple[int, int]]:
     """By family: attackers without a disguise who were found, of how many; and honest clients who were named."""
     counts: defaultdict[str, list[bool]] = defaultdict(list)
-    for client in played.clients:
+    for client in played.clients.values():
         if not client.attack:
             counts["honest, named"].append(client.first is not None)
         elif not client.variant and client.sort == "asked":

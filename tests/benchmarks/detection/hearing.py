@@ -23,9 +23,10 @@ SECOND: Final = 1_000_000  # microseconds
 DAY: Final = 86_400 * SECOND
 NOVELTY: Final = "novelty"
 
-#: What content cannot tell from honest use; the manual says so: ordinary inputs of this or another domain, in whatever
-#: order, and scores of records that nobody can know to be training records.
-LIMITS: Final = frozenset({"knockoff", "row-knockoff", "foreign-corpus", "adaptive-foreign", "score-only"})
+SCORES: Final = "score-only"  # asks about training records, which fingerprints tell from others
+
+#: What content cannot tell from honest use, where the labels do not say it themselves; the manual says why.
+LIMITS: Final = frozenset({"knockoff", "row-knockoff", "foreign-corpus", "adaptive-foreign", SCORES, "few-views"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Client:
     """One client: what it is, when it came (`times`, ascending, microseconds), and what was said of it.
 
     `reached` are pairs of the attack's own count of queries and the best it had reached by then, in the unit of `goal`;
-    the accounts of a campaign share them.
+    the accounts of a campaign share them. `limit`: content cannot tell it from honest use.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class Client:
     attack_from: int = 0
     goal: str = ""
     reached: tuple[tuple[int, float], ...] = ()
+    limit: bool = False
     times: Times = field(default_factory=lambda: np.zeros(0, np.int64))
     said: list[Said] = field(default_factory=list)
 
@@ -84,7 +86,7 @@ class Client:
     def sort(self) -> str:
         """`asked` or `limit` for attackers, `known` or `unseen` for the honest."""
         if self.attack:
-            return "limit" if self.kind in LIMITS else "asked"
+            return "limit" if self.limit else "asked"
         return "unseen" if self.unseen else "known"
 
     @property
@@ -140,6 +142,7 @@ def clients_of(labels: Mapping[str, Mapping[str, Any]]) -> dict[str, Client]:
             campaign=label.get("campaign", ""),
             attack_from=event_time(label["attack_from"], -1, 0) if label.get("attack_from") else 0,
             goal=label.get("goal", ""),
+            limit=label.get("limit", label["kind"] in LIMITS),
             reached=tuple((int(at), float(value)) for at, value in label.get("reached", ())),
         )
         for name, label in labels.items()

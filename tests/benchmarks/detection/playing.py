@@ -17,34 +17,23 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, Final, TypeVar
 
-import numba
 import numpy as np
 import orjson
-from hearing import Client, Heard, clients_of, hold, owners
+from hearing import SCORES, Client, Heard, clients_of, hold, owners
+from owner import maker_for, name_of, training_of, warmed
 from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.progress import TaskID
 
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
-from monitor.config.engine import EngineSettings, ModelSettings
-from monitor.config.settings import Settings
 from monitor.record.decode import Decoder
 from monitor.record.pseudonyms import Pseudonyms, text
 from monitor.record.raw import Partition
-from monitor.runtime.engines import engine_maker
 from monitor.runtime.keys import OPEN_KEYS
-from monitor.runtime.partitions import EngineMaker
 from monitor.runtime.replay import Tally, batches
-from monitor.runtime.warmup import warm_up
 from monitor.sources.protocol import Progress
 
-SUFFIX: Final = ".ndjson.zst"
-#: All that an operator would have to say of the models of the scenes.
-SENSITIVE: Final = {
-    "hi": ModelSettings(sensitive_columns=("race", "hispanic")),
-    "doctor": ModelSettings(sensitive_columns=("sex", "black")),
-}
 PARTITION: Final = Partition("bench", 0)
 PAUSE: Final = 0.2  # seconds between two looks at what the processes report
 
@@ -72,19 +61,15 @@ def quiet(read: int, total: int | None) -> None:
     """Progress that nobody wants to see."""
 
 
-def name_of(log: Path) -> str:
-    """The scene's name."""
-    return log.name.removesuffix(SUFFIX)
+def truth(log: Path, fingerprints: bool = True) -> dict[str, Client]:
+    """The clients of the scene that lies there. OSError where its labels are missing.
 
-
-def truth(log: Path) -> dict[str, Client]:
-    """The clients of the scene that lies there. OSError where its labels are missing."""
-    return clients_of(orjson.loads(log.with_name(f"{name_of(log)}.labels.json").read_bytes()))
-
-
-def settings_for(engine: EngineSettings | None = None) -> Settings:
-    """The product's defaults with what the operator says of the models; `engine` for other budgets."""
-    return Settings(engine=(engine or EngineSettings()).model_copy(update={"known": SENSITIVE}))
+    Scores of training records are no limit where fingerprints of those records are loaded."""
+    clients = clients_of(orjson.loads(log.with_name(f"{name_of(log)}.labels.json").read_bytes()))
+    if fingerprints and training_of(log).is_file():
+        for client in clients.values():
+            client.limit = client.limit and client.kind != SCORES
+    return clients
 
 
 def decoded(log: Path, tally: Tally, told: Told = quiet) -> Iterator[Queries]:
@@ -128,18 +113,10 @@ def pseudonyms() -> Callable[[str], str]:
     return lambda name: text(names.client(name))
 
 
-def ready(settings: Settings) -> EngineMaker:
-    """What makes engines, kernels compiled where they are: that time is not the scene's."""
-    make = engine_maker(settings, OPEN_KEYS)
-    if not numba.config.DISABLE_JIT:
-        warm_up(Decoder(OPEN_KEYS), make)
-    return make
-
-
-def play(log: Path, told: Told = quiet) -> Played:
+def play(log: Path, fingerprints: bool = True, told: Told = quiet) -> Played:
     """Play one scene. OSError where its labels are missing, Trouble where the log cannot be read."""
-    clients, tally, watch = truth(log), Tally(), Watch()
-    make = ready(settings_for())
+    clients, tally, watch = truth(log, fingerprints), Tally(), Watch()
+    make = warmed(maker_for(log, fingerprints=fingerprints))
     findings: list[Finding] = []
     engine, spent, begun = None, 0.0, time.process_time()
     for queries in decoded(log, tally, told):

@@ -18,10 +18,12 @@ from typing import Any, Final
 import numpy as np
 from hearing import DAY
 from intervals import Share
-from playing import PARTITION, Told, cores, name_of, quiet, ready, settings_for, side_by_side
+from owner import maker_for, warmed
+from playing import PARTITION, Told, cores, quiet, side_by_side
 from printed import table
 
 from monitor.alerts.finding import Finding
+from monitor.runtime.partitions import EngineMaker
 from studies.kept import command, keep
 from studies.stream import Act, Scene, act, feed, firsts, merged, scene
 
@@ -56,7 +58,7 @@ class Run:
 
 def play(log: Path, runs: int, told: Told = quiet) -> list[Run]:
     """All runs of one scene."""
-    of = scene(log)
+    of, make = scene(log), warmed(maker_for(log))
     honest = of.chosen(lambda client: client.sort == "known")
     pool = of.plain_attackers()
     rng = np.random.default_rng(20)
@@ -66,17 +68,17 @@ def play(log: Path, runs: int, told: Told = quiet) -> list[Run]:
     for number in range(runs):
         chosen = [order[(number * few + at) % len(order)] for at in range(min(few, len(order)))]
         ages = np.exp(rng.uniform(np.log(EARLIEST), np.log(0.9 * EDGES[-1]), len(chosen)))
-        done.append(_run(of, name_of(log), honest, dict(zip(chosen, ages.tolist(), strict=True))))
+        done.append(_run(of, make, honest, dict(zip(chosen, ages.tolist(), strict=True))))
         told(number + 1, runs)
     return done
 
 
-def _run(of: Scene, name: str, honest: Sequence[str], begins: dict[str, float]) -> Run:
+def _run(of: Scene, make: EngineMaker, honest: Sequence[str], begins: dict[str, float]) -> Run:
     acts = {who: act(of, who) for who in honest}
     start, end = min(int(one.times[0]) for one in acts.values()), max(int(one.times[-1]) for one in acts.values())
     attackers = {who: _moved(act(of, who), start + int(age * HOUR), end) for who, age in begins.items()}
     queries = merged(of.queries, [*acts.values(), *attackers.values()])
-    engine, known = ready(settings_for())(PARTITION, None), []
+    engine, known = make(PARTITION, None), []
 
     def look(fed: int) -> None:
         if of.model not in engine.stats().learning:
@@ -94,7 +96,7 @@ def _run(of: Scene, name: str, honest: Sequence[str], begins: dict[str, float]) 
         for tier in ("named", "novelty")
     )
     active = {who: np.unique((one.times - start) // HOUR).tolist() for who, one in acts.items()}
-    return Run(name, attacks, active, named, novel, (min(known, default=end) - start) / HOUR)
+    return Run(of.name, attacks, active, named, novel, (min(known, default=end) - start) / HOUR)
 
 
 def _moved(one: Act, begin: int, end: int) -> Act:

@@ -15,7 +15,8 @@ from typing import Any, Final
 
 import memory
 from bars import COST
-from playing import PARTITION, ready, settings_for
+from owner import maker_for, warmed
+from playing import PARTITION
 from printed import table
 from stages import FIELDS, JSON, Stages
 
@@ -42,7 +43,7 @@ class Stretch:
 def measure(clients: int, mean: float, stages: Stages | None = None) -> list[Stretch]:
     """Feed one engine and look at it ten times; with clocks in it where stages are given."""
     counts = memory.volumes(clients, mean)
-    engine = ready(settings_for(EngineSettings(clients=max(clients, 2_048))))(PARTITION, None)
+    engine = warmed(maker_for(None, EngineSettings(clients=max(clients, 2_048))))(PARTITION, None)
     every, spent, since, found = int(counts.sum()) // STRETCHES, 0.0, 0, []
     with stages.clocks() if stages is not None else nullcontext():
         for queries in memory.stream("dense", counts):

@@ -20,10 +20,12 @@ from typing import Any, Final
 import numpy as np
 from hearing import DAY
 from intervals import Share
-from playing import PARTITION, Told, cores, name_of, quiet, ready, settings_for, side_by_side
+from owner import maker_for, warmed
+from playing import PARTITION, Told, cores, quiet, side_by_side
 from printed import table
 
 from monitor.engine.partition import PartitionEngine
+from monitor.runtime.partitions import EngineMaker
 from studies.kept import command, keep
 from studies.stream import Act, Index, Scene, act, feed, firsts, merged, pseudonym, scene
 
@@ -85,20 +87,20 @@ def cast(of: Scene) -> Parts:
 
 def play(log: Path, rounds: int, told: Told = quiet) -> list[Came]:
     """All scenarios of one scene."""
-    of = scene(log)
+    of, make = scene(log), warmed(maker_for(log))
     found = []
     for number, scenario in enumerate(SCENARIOS):
-        found.append(_scenario(of, name_of(log), scenario, rounds))
+        found.append(_scenario(of, make, scenario, rounds))
         told(number + 1, len(SCENARIOS))
     return found
 
 
-def _scenario(of: Scene, name: str, scenario: str, rounds: int) -> Came:
+def _scenario(of: Scene, make: EngineMaker, scenario: str, rounds: int) -> Came:
     parts, rng = cast(of), np.random.default_rng(30)
     start = int(of.queries.time.min())
     honest = [act(of, who, at * SPAN, str(at)) for at in range(rounds) for who in parts.learning]
     poison = list(_poisoners(of, parts, scenario, start, rounds, rng))
-    engine = ready(settings_for())(PARTITION, None)
+    engine = make(PARTITION, None)
     before = feed(engine, merged(of.queries, [*honest, *poison]))
     shift = (rounds - 1) * SPAN
     baseline, manifold, floors = _learnt(of, engine)
@@ -110,7 +112,7 @@ def _scenario(of: Scene, name: str, scenario: str, rounds: int) -> Came:
     caught, own = firsts(before, [one.client for one in poison]), firsts(after, [one.client for one in turned])
     soon = _soon(after, strangers)
     return Came(
-        scene=name,
+        scene=of.name,
         scenario=scenario,
         baseline=baseline,
         manifold=manifold,

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 from hearing import TRIED, Client
 from numpy.typing import NDArray
+from owner import name_of
 from playing import PARTITION, truth
 
 from detectors.sketch.queries import Queries
@@ -30,8 +31,9 @@ Index = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All queries of a scene as one table, its clients by raw name, and where in the table each one's queries lie."""
+    """A scene: all its queries as one table, its clients by raw name, and where in the table each one's queries lie."""
 
+    name: str
     queries: Queries
     clients: dict[str, Client]
     rows: dict[str, Index]
@@ -77,7 +79,7 @@ def scene(log: Path) -> Scene:
     for row, client in enumerate(queries.client):
         at.setdefault(client, []).append(row)
     rows = {name: np.array(at.get(names.client(name), ()), np.int64) for name in clients}
-    return Scene(queries, clients, rows)
+    return Scene(name_of(log), queries, clients, rows)
 
 
 def act(of: Scene, name: str, shift: int = 0, tag: str = "") -> Act:
