@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import capability
+import coldstart
 import numpy as np
 import orjson
 import pytest
@@ -35,7 +37,7 @@ def queries(name: str, start: int, count: int, *, attack: bool) -> list[dict[str
     times = start + np.sort(rng.integers(0, DAY, count))
     return [
         {
-            "client": name,
+            "client": {"id": name},
             "model": "vectors",
             "time": int(when),
             "input": {"vector": point.round(4).tolist()},
@@ -55,7 +57,7 @@ def town(folder: Path, honest: int, attackers: int) -> Path:
     for number in range(attackers):
         name = f"nes-{number}"
         records += queries(name, START + 2 * DAY, 60, attack=True)
-        begin = min(one["time"] for one in records if one["client"] == name)
+        begin = min(one["time"] for one in records if one["client"]["id"] == name)
         label = {"kind": "nes", "family": "evasion", "attack": True, "unseen": True, "variant": ""}
         labels[name] = label | {"attack_from": begin}
     records.sort(key=lambda one: one["time"])
@@ -155,6 +157,16 @@ def test_a_scene_is_played_with_raw_inputs_and_compared(tmp_path: Path, monkeypa
     whole = rows["all attackers"]
     assert tree["points"] == pytest.approx(100 * (whole["raw"] - whole["sketched"]) / 2)
     assert whole["raw"] - whole["sketched"] == whole["raw_alone"] - whole["sketched_alone"]
+
+
+def test_what_others_measure_on_scenes_still_runs(tmp_path: Path) -> None:
+    log = town(tmp_path, 8, 2)
+    heard = coldstart.play(log, (0, 64))
+    assert [(one.after, one.kind, one.clients) for one in heard] == [
+        (after, kind, clients) for after in (0, 64) for kind, clients in (("nes", 2), ("user", 3))
+    ]
+    found = capability.families(capability.seen(log, "labels"))
+    assert {name: of for name, (_, of) in found.items()} == {"evasion": 2, "honest, named": 8}
 
 
 def test_growth_covers_all_queries_and_leaves_out_what_makes_them(tmp_path: Path) -> None:

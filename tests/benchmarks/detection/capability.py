@@ -93,7 +93,8 @@ def seen(log: Path, view: str) -> Played:
         truth = log.name.removesuffix(SUFFIX) + ".labels.json"
         shutil.copy(log.with_name(truth), bare.with_name(truth))
         with zstandard.open(bare, "wb") as out:
-            out.writelines(stripped(lines, view))
+            for line in stripped(lines, view):
+                out.write(line)
         return play(bare)
 
 
