@@ -6,10 +6,12 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 INSTALL := .venv/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable
 PYTEST := .venv/bin/python -m pytest
 COVER := --cov=detectors --cov=monitor.engine --cov-branch
+DETECTION := tests/benchmarks/detection
+SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench bench-detection constraints clean
+.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -65,11 +67,20 @@ bench: bench-detection ## The benchmarks, half an hour: who was found and who ac
 	.venv/bin/python tests/benchmarks/memory.py
 	.venv/bin/python tests/benchmarks/memory.py --kind rows
 
-bench-detection: .venv/dev ## Who was found, how soon, and who was accused in vain: plays the scenes, prints the table.
+bench-detection: .venv/dev ## Who was found, how soon, and who was accused in vain: plays the scenes; table and picture.
 	$(INSTALL) '.[dev,traffic]'
-	cd tests/benchmarks/detection && export PYTHONPATH=..:. && for scene in digits tiles hi doctor cancer text; do \
+	cd $(DETECTION) && export PYTHONPATH=..:. && for scene in $(SCENES); do \
 		../../../.venv/bin/python -m traffic $$scene held scenes || exit 1; done
-	cd tests/benchmarks/detection && PYTHONPATH=..:. ../../../.venv/bin/python bench.py scenes/*-held.ndjson.zst
+	cd $(DETECTION) && export PYTHONPATH=..:. logs='$(SCENES:%=scenes/%-held.ndjson.zst)' && \
+		../../../.venv/bin/python bench.py $$logs --budgets --save results && \
+		../../../.venv/bin/python bench.py $$logs --save results
+
+bench-studies: .venv/dev ## New models, poisoners, what sketching and what a query costs; after bench-detection.
+	$(INSTALL) '.[dev,traffic]'
+	cd $(DETECTION) && export PYTHONPATH=..:. && for study in 'raw_inputs scenes/digits-held.ndjson.zst' growth \
+		'cold_start scenes/digits-held.ndjson.zst scenes/hi-held.ndjson.zst' \
+		'poison scenes/digits-held.ndjson.zst scenes/hi-held.ndjson.zst'; do \
+		../../../.venv/bin/python -m studies.$$study || exit 1; done
 
 constraints: ## Renew constraints.txt from a fresh environment, in .venv-fresh.
 	rm -rf .venv-fresh

@@ -220,13 +220,13 @@ def answered(window: Any, facts: Ints, out: Floats) -> None:
         for j in range(len(own)):
             if own[i, ANSWER] == own[j, ANSWER]:
                 same += 1
-        most = max(most, same)
+        most = max(most, int(same))
     out[23] = most / len(own)
     again, turned = 0, 0
-    for i in told:
-        if not window[i].flags & REPEAT and refused_before(window, facts, i):
-            again += facts[i, MANNER] & REFUSES != 0
-            turned += facts[i, MANNER] & REFUSES == 0
+    for query in told:
+        if not window[query].flags & REPEAT and refused_before(window, facts, query):
+            again += facts[query, MANNER] & REFUSES != 0
+            turned += facts[query, MANNER] & REFUSES == 0
     out[24], out[25] = again / n, turned / n
 
 

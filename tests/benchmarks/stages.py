@@ -12,7 +12,7 @@ import orjson
 
 from detectors.features.windows import Windows
 from detectors.novelty import Novelty
-from monitor.engine import partition, view
+from monitor.engine import partition, stream, view
 from monitor.engine.bank import Bank
 from monitor.record import decode
 from monitor.record.columns import ColumnMaker
@@ -40,10 +40,11 @@ PARTS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("prepare for the kernel", partition, "prepare"),
     ("prepare for the kernel", partition, "shapes"),
     ("find clients", Windows, "slots"),
-    ("kernel", view, "walk"),
+    ("kernel", stream, "walk"),
+    ("sub-streams", view, "routed"),
     ("scoring: blocks", view.View, "_judge"),
     ("scoring: named tests", Bank, "score"),
-    ("scoring: sequential", view, "run"),
+    ("scoring: sequential", stream, "run"),
     ("scoring: novelty", Novelty, "score"),
     ("learning", view.View, "_refit"),
     ("learning", view.View, "_sample"),

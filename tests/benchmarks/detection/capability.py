@@ -21,8 +21,9 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import zstandard
-from bench import SUFFIX, Played, play
-from scorecard import TRIED
+from hearing import TRIED
+from owner import SUFFIX
+from playing import Played, play
 
 from monitor.runtime.keys import OPEN_KEYS
 
@@ -92,14 +93,16 @@ def seen(log: Path, view: str) -> Played:
         bare = Path(folder) / log.name
         truth = log.name.removesuffix(SUFFIX) + ".labels.json"
         shutil.copy(log.with_name(truth), bare.with_name(truth))
-        bare.write_bytes(zstandard.ZstdCompressor(level=1).compress(b"".join(stripped(lines, view))))
+        with zstandard.open(bare, "wb") as out:
+            for line in stripped(lines, view):
+                out.write(line)
         return play(bare)
 
 
 def families(played: Played) -> dict[str, tuple[int, int]]:
     """By family: attackers without a disguise who were found, of how many; and honest clients who were named."""
     counts: defaultdict[str, list[bool]] = defaultdict(list)
-    for client in played.clients:
+    for client in played.clients.values():
         if not client.attack:
             counts["honest, named"].append(client.first is not None)
         elif not client.variant and client.sort == "asked" and client.kind != TRIED:

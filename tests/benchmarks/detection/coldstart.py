@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -18,11 +18,11 @@ from typing import Any, Final
 import numpy as np
 import orjson
 import zstandard
-from bench import SENSITIVE, SUFFIX
+from hearing import SECOND, TRIED, Client, Said, clients_of
 from numpy.typing import NDArray
+from owner import SENSITIVE, SUFFIX
 from rich.console import Console
 from rich.progress import track
-from scorecard import TRIED, Client, clients_of
 
 from detectors.novelty import Novelty
 from detectors.sketch.queries import Queries
@@ -111,10 +111,14 @@ def states(crowd: Sequence[bytes], levels: Sequence[int], engine: PartitionEngin
     return found
 
 
-def named(engine: PartitionEngine, queries: Queries, pseudonym: str) -> list[tuple[int, str]]:
-    """Queries and family of each named finding about that client."""
+def named(engine: PartitionEngine, queries: Queries, pseudonym: str) -> list[Said]:
+    """What each named finding says of that client."""
     first = {finding.finding: finding for finding in reversed(engine.feed(queries)) if finding.client == pseudonym}
-    return [(finding.queries, finding.family) for finding in first.values() if finding.tier == "named"]
+    return [
+        Said(one.finding, one.tier, one.family, one.queries, (one.raised_at - one.started) / SECOND)
+        for one in first.values()
+        if one.tier == "named"
+    ]
 
 
 def play(log: Path, levels: Sequence[int] = LEVELS, *, show: bool = False) -> list[Heard]:
@@ -130,15 +134,13 @@ def play(log: Path, levels: Sequence[int] = LEVELS, *, show: bool = False) -> li
         for level, state in zip(levels, known, strict=True):
             engine = PartitionEngine.restore(PLACE, settings, bank, state)
             said = named(engine, queries, text(names.client(name)))
-            heard[level, truth.kind].append(
-                Client(truth.kind, truth.family, truth.attack, truth.unseen, "", "", 0, said)
-            )
+            heard[level, truth.kind].append(replace(truth, said=said))
     return [counted(level, own) for (level, _), own in sorted(heard.items())]
 
 
 def counted(level: int, clients: Sequence[Client]) -> Heard:
     """One kind at one level."""
-    first = [client.first for client in clients if client.first is not None]
+    first = [said.queries for client in clients if (said := client.first) is not None]
     right = sum(client.right is not None for client in clients)
     one, middle = clients[0], median(first) if first else None
     return Heard(level, one.sort, one.kind, len(clients), len(first), right, middle)
@@ -151,7 +153,7 @@ def render(title: str, heard: Sequence[Heard]) -> str:
     lines += ["by how many queries of others the model had seen before.", ""]
     lines += ["| | kind | " + " | ".join(f"{level:,}" for level in levels) + " |"]
     lines += ["| --- | --- |" + " ---: |" * len(levels)]
-    for sort in ("asked", "limit", "unbuilt", "known", "unseen"):
+    for sort in ("asked", "limit", "known", "unseen"):
         own = [one for one in heard if one.sort == sort]
         if own:
             lines += [

@@ -1,190 +1,216 @@
-"""Who was found, how soon, and who was accused in vain: findings held against the truth about a scene's clients.
-
-An attacker counts as found when a named finding names it, as its client or among its members, after its attack began.
-"""
+"""Who was found, how soon, what they had by then, and who was accused in vain: everything counted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
+from math import isfinite
 from statistics import median
 from typing import Any, Final
 
 import numpy as np
+from campaigns import Campaign, Groups, campaigns, groups, strangers
+from hearing import NOVELTY, TRIED, Client
+from intervals import Rate, Share
+from playing import Played
 
-from monitor.alerts.finding import Finding
-from monitor.record.times import event_time
-
-TRIED: Final = "tried-key"  # keys that were tried in vain: what is said of them is said of whoever tried them
-
-#: What content cannot tell from honest use; the manual says so.
-LIMITS: Final = frozenset({"knockoff", "row-knockoff", "foreign-corpus", "adaptive-foreign", "score-only", "few-views"})
-#: Families, and kinds of attack, that no detector of this version looks for.
-UNBUILT: Final = frozenset({"backdoor-probing", "llm-leakage", "mutation-search"})
-
-
-@dataclass(slots=True)
-class Client:
-    """One client: what it is, and what was said of it. `named` holds the client's queries at each named finding, and
-    the family; `novel` counts findings of the novelty tier."""
-
-    kind: str
-    family: str | None
-    attack: bool
-    unseen: bool
-    variant: str
-    campaign: str
-    attack_from: int
-    named: list[tuple[int, str]] = field(default_factory=list)
-    novel: int = 0
-
-    @property
-    def first(self) -> int | None:
-        """Queries at the first named finding; None where there is none."""
-        return min((queries for queries, _ in self.named), default=None)
-
-    @property
-    def right(self) -> int | None:
-        """Queries at the first finding of the family that it is; None where there is none."""
-        return min((queries for queries, family in self.named if family == self.family), default=None)
-
-    @property
-    def sort(self) -> str:
-        """`asked`, `limit` or `unbuilt` for attackers, `known` or `unseen` for the honest."""
-        if not self.attack:
-            return "unseen" if self.unseen else "known"
-        if self.family in UNBUILT or self.kind in UNBUILT:
-            return "unbuilt"
-        return "limit" if self.kind in LIMITS else "asked"
+MICRO: Final = 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Counts over some clients. `middle` and `late` are the median and the 90 % quantile of queries to the first named
-    finding, over those found."""
+    """Counts over some attackers. `queries` and `seconds` are the median and the 90 % quantile from the attack's first
+    query to the first named finding, over those found; `right` were named for what they are by some finding,
+    `right_at_once` by the first; `reached` is the median of what each had reached by then (in
+    the end, if it was never found), `reached_at_last` of what each had in the end, in the unit of `goal`."""
 
     name: tuple[str, ...]
     clients: int
     found: int
     right: int
+    right_at_once: int
     within_100: int
     within_200: int
-    right_within_200: int
-    middle: float | None
-    late: float | None
+    within_500: int
+    queries: tuple[float, float] | None
+    seconds: tuple[float, float] | None
+    goal: str
+    reached: float | None
+    reached_at_last: float | None
     novel: int
+    first_queries: tuple[int, ...]
+
+    def share(self, count: str) -> Share:
+        """`found`, `within_100` and so on as a share of all, `right` and `right_at_once` of those found."""
+        return Share(getattr(self, count), self.found if count.startswith("right") else self.clients)
 
 
-def clients_of(labels: Mapping[str, Mapping[str, Any]]) -> dict[str, Client]:
-    """The clients of a scene's labels file, by raw name."""
-    return {
-        name: Client(
-            kind=label["kind"],
-            family=label["family"],
-            attack=label["attack"],
-            unseen=label["unseen"],
-            variant=label["variant"],
-            campaign=label.get("campaign", ""),
-            attack_from=event_time(label["attack_from"], -1, 0) if label.get("attack_from") else 0,
-        )
-        for name, label in labels.items()
-    }
+@dataclass(frozen=True, slots=True)
+class Honest:
+    """Counts over honest clients of one kind: clients that a finding of either tier names, and findings (each one once,
+    however many clients it names) that name one of them at least."""
+
+    name: tuple[str, ...]
+    clients: int
+    days: int
+    named: int
+    novel: int
+    named_findings: int
+    novel_findings: int
+
+    @property
+    def named_rate(self) -> Rate:
+        """Named findings per 1,000 of these clients a day."""
+        return Rate(self.named_findings, self.days)
+
+    @property
+    def novel_rate(self) -> Rate:
+        """Novelty findings per 1,000 of these clients a day."""
+        return Rate(self.novel_findings, self.days)
 
 
-def hold(findings: Iterable[Finding], clients: Mapping[str, Client], pseudonym: Callable[[str], str]) -> int:
-    """Write down at each client what was said of it; returns how many attackers were named before they attacked."""
-    names = {pseudonym(name): name for name in clients}
-    heard: set[tuple[str, str]] = set()
-    early: set[str] = set()
-    for finding in findings:
-        for who in finding.members if finding.client is None else (finding.client,):
-            if who not in names or (finding.finding, who) in heard:
-                continue
-            heard.add((finding.finding, who))
-            named = clients[names[who]]
-            client = clients.get(named.campaign, named) if named.kind == TRIED else named
-            if finding.tier == "novelty":
-                client.novel += 1
-            elif finding.updated_at >= named.attack_from:  # of this revision: members join later ones
-                client.named.append((finding.queries, finding.family))
-            else:
-                early.add(who)
-    return len(early)
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Processor time of one query in microseconds: decoder and sketch, and engine (features, detectors, findings);
+    bytes of state for each remembered client."""
+
+    scene: str
+    queries: int
+    decoding: float
+    engine: float
+    bytes_a_client: float
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The whole account of one or several scenes. `strangers` are honest clients among the members of a named finding
+    with members."""
+
+    title: str
+    attacks: list[Row]
+    families: list[Row]
+    honest: list[Honest]
+    variants: list[Row]
+    groups: list[Groups]
+    totals: list[Row]
+    honest_totals: list[Honest]
+    costs: list[Cost]
+    strangers: int
+    early: int
+
+    def tree(self) -> dict[str, Any]:
+        """The same for JSON."""
+        return {each.name: _tree(getattr(self, each.name)) for each in fields(self)}
+
+
+def _tree(part: Any) -> Any:
+    return [asdict(row) for row in part] if isinstance(part, list) else part
 
 
 def row(name: tuple[str, ...], clients: Sequence[Client]) -> Row:
-    """Count some clients."""
-    first = sorted(client.first for client in clients if client.first is not None)
-    right = [client.right for client in clients if client.right is not None]
+    """Count some attackers."""
+    first = [said for client in clients if (said := client.first) is not None]
+    right = [said for client in clients if (said := client.right) is not None]
+    queries = sorted(said.queries for said in first)
+    goals = sorted({client.goal for client in clients if client.goal})
+    one_goal = len(goals) == 1
     return Row(
         name=name,
         clients=len(clients),
         found=len(first),
         right=len(right),
-        within_100=sum(queries <= 100 for queries in first),
-        within_200=sum(queries <= 200 for queries in first),
-        right_within_200=sum(queries <= 200 for queries in right),
-        middle=median(first) if first else None,
-        late=float(np.quantile(first, 0.9)) if first else None,
+        right_at_once=sum(said.family == client.family for client in clients if (said := client.first) is not None),
+        within_100=sum(count <= 100 for count in queries),
+        within_200=sum(count <= 200 for count in queries),
+        within_500=sum(count <= 500 for count in queries),
+        queries=_spread(queries),
+        seconds=_spread([said.seconds for said in first]),
+        goal=goals[0] if one_goal else "",
+        reached=_middle(clients, [client.got(_until(client)) for client in clients]) if one_goal else None,
+        reached_at_last=_middle(clients, [client.got() for client in clients]) if one_goal else None,
         novel=sum(client.novel > 0 for client in clients),
+        first_queries=tuple(queries),
     )
+
+
+def _until(client: Client) -> int | None:
+    return None if client.first is None else client.first.queries
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float] | None:
+    return (float(median(values)), float(np.quantile(values, 0.9))) if values else None
+
+
+def _middle(clients: Sequence[Client], values: Sequence[float | None]) -> float | None:
+    """The median of what attackers had reached; None where half of them had nothing. Who had nothing had least: of
+    distances, which shrink, that is the largest."""
+    shrinks = any(after < before for client in clients for (_, before), (_, after) in pairwise(client.reached))
+    none = float("inf") if shrinks else float("-inf")
+    middle = sorted(none if value is None else value for value in values)[len(values) // 2]
+    return middle if isfinite(middle) else None
 
 
 def grouped(clients: Iterable[Client], key: Callable[[Client], tuple[str, ...]]) -> list[Row]:
     """A row for each key, ascending."""
-    groups: dict[tuple[str, ...], list[Client]] = {}
+    return [row(name, of) for name, of in _split(clients, key)]
+
+
+def _split(
+    clients: Iterable[Client], key: Callable[[Client], tuple[str, ...]]
+) -> list[tuple[tuple[str, ...], list[Client]]]:
+    parts: dict[tuple[str, ...], list[Client]] = {}
     for client in clients:
-        groups.setdefault(key(client), []).append(client)
-    return [row(name, groups[name]) for name in sorted(groups)]
+        parts.setdefault(key(client), []).append(client)
+    return sorted(parts.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """The whole account of one or several scenes."""
-
-    title: str
-    attacks: list[Row]
-    honest: list[Row]
-    variants: list[Row]
-    groups: list[Row]
-    totals: list[Row]
-    early: int
-
-    def tree(self) -> dict[str, Any]:
-        """The same for JSON."""
-        return asdict(self)
-
-
-def card(title: str, clients: Iterable[Client], early: int) -> Card:
-    """Count clients by family and kind, by variant and family, and in all."""
-    told = [client for client in clients if client.kind != TRIED]
-    attackers = [client for client in told if client.attack]
-    plain = [client for client in attackers if not client.variant]
-    varied = [client for client in attackers if client.variant]
-    honest = [client for client in told if not client.attack]
-    return Card(
-        title=title,
-        attacks=grouped(plain, lambda client: (client.family or "", client.kind, client.sort)),
-        honest=grouped(honest, lambda client: (client.sort, client.kind)),
-        variants=grouped(varied, lambda client: (client.variant, client.family or "", client.sort)),
-        groups=grouped(_together(varied), lambda client: (client.family or "", client.sort)),
-        totals=grouped(plain + honest, lambda client: ("attackers" if client.attack else "honest", client.sort)),
-        early=early,
+def honest_row(name: tuple[str, ...], clients: Sequence[Client]) -> Honest:
+    """Count some honest clients."""
+    named = {said.finding for client in clients for said in client.said if said.tier != NOVELTY}
+    novel = {said.finding for client in clients for said in client.said if said.tier == NOVELTY}
+    return Honest(
+        name=name,
+        clients=len(clients),
+        days=sum(client.days for client in clients),
+        named=sum(bool(client.named) for client in clients),
+        novel=sum(client.novel > 0 for client in clients),
+        named_findings=len(named),
+        novel_findings=len(novel),
     )
 
 
-def _together(clients: Iterable[Client]) -> list[Client]:
-    """Each group of accounts as one: found when one of its members is, at that member's own count of queries."""
-    groups: dict[str, list[Client]] = {}
-    for client in clients:
-        if client.campaign:
-            groups.setdefault(client.campaign, []).append(client)
-    whole = []
-    for members in groups.values():
-        one = members[0]
-        said = [pair for member in members for pair in member.named]
-        novel = sum(member.novel for member in members)
-        whole.append(
-            Client(one.kind, one.family, True, one.unseen, one.variant, one.campaign, one.attack_from, said, novel)
-        )
-    return whole
+def honest_rows(clients: Iterable[Client], key: Callable[[Client], tuple[str, ...]]) -> list[Honest]:
+    """A row for each key, ascending."""
+    return [honest_row(name, of) for name, of in _split(clients, key)]
+
+
+def card(title: str, played: Sequence[Played]) -> Card:
+    """Count the clients of some scenes by family and kind, by variant and family, and in all."""
+    told = [client for one in played for client in one.clients.values() if client.kind != TRIED]
+    attackers = [client for client in told if client.attack]
+    plain = [client for client in attackers if not client.variant]
+    honest = [client for client in told if not client.attack]
+    whole: list[Campaign] = [each for one in played for each in campaigns(one.clients, one.heard)]
+    return Card(
+        title=title,
+        attacks=grouped(plain, lambda client: (client.family or "", client.kind, client.sort)),
+        families=grouped(plain, lambda client: (client.family or "", client.sort)),
+        honest=honest_rows(honest, lambda client: (client.sort, client.kind)),
+        variants=grouped(
+            (client for client in attackers if client.variant),
+            lambda client: (client.variant, client.family or "", client.sort),
+        ),
+        groups=groups(whole),
+        totals=grouped(attackers, lambda client: (client.variant, client.sort)),
+        honest_totals=honest_rows(honest, lambda client: (client.sort,)),
+        costs=[cost(one) for one in played if one.queries],
+        strangers=sum(strangers(one.clients, one.heard) for one in played),
+        early=sum(one.heard.early for one in played),
+    )
+
+
+def cost(one: Played) -> Cost:
+    """What a scene took, by query and by client."""
+    each = MICRO / one.queries
+    return Cost(one.scene, one.queries, each * one.decoding, each * one.engine, one.size / max(one.remembered, 1))

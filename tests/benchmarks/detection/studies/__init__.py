@@ -1,1 +1,1 @@
-"""Studies: one question each, answered with a printed table."""
+"""Questions that a scene alone does not answer; each is a module with a command, `python -m studies.NAME`."""
