@@ -3,10 +3,10 @@
     cd tests/benchmarks/detection && PYTHONPATH=..:. python -m studies.mixture scenes/digits-tune.ndjson.zst
 
 Both learn from the scheduled blocks of the clients of the learning days, squashed alike, and judge the clients of the
-days after. The product halves the clients, and nobody is judged by the half that it has taught; scikit-learn gets all
-of them at once (`whole`), twelve full components of the best of three starts, or halves of them, with as many components
-as their rows can bear. Printed are the area under the curve over clients, by each one's strangest block, and the share
-of attackers found where 1, 2 and 5 % of the honest clients of known kinds are called strange.
+days after. The product halves the clients, and nobody is judged by the half that it has taught. scikit-learn gets them
+all (`whole`), twelve full components of the best of three starts, or halves, with as many components as rows can bear.
+Printed are the area under the curve over clients, by each one's strangest block, and the share of attackers found where
+1, 2 and 5 % of the honest clients of known kinds are called strange.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
 
 Promised are false findings per 1,000 clients a day. Delivered are clients with evidence that beats the budget, over the
 days on which the clients of the scene were seen; both for each detector alone, at the whole budget, and for the two
-together as the engine has them. Clients of the learning days are judged as well as later ones; kinds that nobody had
-shown before are counted by themselves.
+together as the engine has them. Counted are clients that were judged: the first hundred of a model are not. Those of
+the learning days are judged as well as later ones; kinds that nobody had shown before are counted by themselves.
 """
 
 from __future__ import annotations
@@ -36,9 +36,14 @@ def rarest(scene: Scene) -> dict[str, dict[int, float]]:
 
 def delivered(scene: Scene, p: dict[int, float], budget: float, sort: str) -> tuple[int, float]:
     """Clients of a sort that beat the budget, and how many that is per 1,000 of them a day."""
-    keys = [key for key, label in scene.labels.items() if sort_of(label) == sort and key in scene.days]
+    keys = [key for key, label in scene.labels.items() if sort_of(label) == sort and key in judged(scene)]
     false = sum(p.get(key, 1.0) < budget / 1000 for key in keys)
     return false, 1000 * false / max(1, sum(scene.days[key] for key in keys))
+
+
+def judged(scene: Scene) -> set[int]:
+    """The clients of which a test said anything at all."""
+    return {note.client for notes in scene.notes.values() for note in notes if note.strength > 0.0}
 
 
 def sort_of(label: dict[str, object]) -> str:
@@ -49,9 +54,12 @@ def sort_of(label: dict[str, object]) -> str:
 def table(title: str, scene: Scene) -> str:
     """Promised and delivered, and the attackers found at the same budgets."""
     lines = [f"## {title}", ""]
-    keys = [key for key, label in scene.labels.items() if sort_of(label) == "known" and key in scene.days]
+    keys = [key for key, label in scene.labels.items() if sort_of(label) == "known" and key in judged(scene)]
     seen = sum(scene.days[key] for key in keys)
-    lines += [f"{len(keys)} honest clients of known kinds, {seen} client days; one client is {1000 / seen:.2f}", ""]
+    lines += [
+        f"{len(keys)} honest clients of known kinds were judged, {seen} client days; one client is {1000 / seen:.2f}",
+        "",
+    ]
     names = ["together", *scene.notes]
     lines += ["| promised | " + " | ".join(f"{name}: known · unseen · attackers" for name in names) + " |"]
     lines += ["|---" * (len(names) + 1) + "|"]
