@@ -123,7 +123,8 @@ def write_list(found: Sequence[Finding], *, json: bool = False) -> None:
             write_json(render(finding))
         return
     for finding in found:
-        who = finding.client or finding.labels.get("clients", f"{len(finding.members)}") + " clients"
+        several = finding.labels.get("clients", str(len(finding.members)))
+        who = finding.client or (finding.members[0] if several == "1" else f"{several} clients")
         click.echo(
             f"{finding.finding[:12]}  {finding.status:7}  {finding.severity:8}  {finding.risk:3.0f}  "
             f"{moment(finding.updated_at)[:19]}Z  {finding.family}  {_plain(finding.model)}  {who}"

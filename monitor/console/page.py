@@ -90,7 +90,7 @@ def _cases(found: Sequence[Case], labels: Mapping[str, Label]) -> str:
 
 def _case(case: Case, labels: Mapping[str, Label]) -> str:
     lead, severity, known = case.lead, case.worst.severity, taxonomy(case.lead.family)
-    who = short(case.clients[0]) if lead.client is not None else f"{len(case.clients)} clients"
+    who = short(case.clients[0]) if len(case.clients) == 1 else f"{len(case.clients)} clients"
     technique = "" if known.primary is None else tag("small", link(known.primary.reference, known.primary.id))
     piece = main_evidence(lead)
     why = "" if piece is None else safe(claim(piece)) + tag("small", safe("; ".join(map(number, striking(piece)))))

@@ -95,7 +95,7 @@ def _by_claim(found: Sequence[Case]) -> Iterator[tuple[str, str, list[Case]]]:
 
 def _case(case: Case, labels: Mapping[str, Label]) -> Iterator[str]:
     lead, severity = case.lead, case.worst.severity
-    who = short(case.clients[0]) if lead.client is not None else f"{len(case.clients)} keys"
+    who = short(case.clients[0]) if len(case.clients) == 1 else f"{len(case.clients)} keys"
     lines = wrap(_why(case, labels), WIDTH - _WHY, break_on_hyphens=False) or [""]
     colour = style(f"{severity:8}", fg=_COLOURS[severity])
     yield f"  {colour}  {who:8}  {_cut(lead.model):8}  {lead.queries:5,}  {lines[0]}"
@@ -121,9 +121,11 @@ def _other(case: Case, label: Label) -> bool:
 
 
 def _novelty(found: Sequence[Case], played: Played) -> Iterator[str]:
-    yield from _head("NEW KINDS OF TRAFFIC", f"{len(found)} clients" if found else "none")
+    clients = sum(len(case.clients) for case in found)
+    yield from _head("NEW KINDS OF TRAFFIC", f"{len(found)}, of {clients} clients" if found else "none")
     for case in found:
-        yield f"    {case.worst.severity:8}  {short(case.clients[0]):10} {plain(case.lead.model)}"
+        who = short(case.clients[0]) if len(case.clients) == 1 else f"{len(case.clients)} clients"
+        yield f"    {case.worst.severity:8}  {who:10} {plain(case.lead.model)}"
     large = {
         model for model, count in played.traffic.models.items() if count >= sum(played.traffic.models.values()) / 20
     }

@@ -85,7 +85,11 @@ def _lane(title: str, members: Sequence[Finding], span: _Span, top: int) -> list
     for finding in members:
         x = span.place(finding.raised_at)
         wide = max(span.place(finding.updated_at) - x, _SHORTEST)
-        who = f"{len(finding.members)} clients" if finding.client is None else short(finding.client)
+        who = (
+            short(finding.client or finding.members[0])
+            if len(finding.members) < 2
+            else f"{len(finding.members)} clients"
+        )
         told = f"{finding.severity}: {title}, {who}, model {finding.model}, {_moment(finding.raised_at):%-d %b %H:%M}"
         attributes = {"x": f"{min(x, 100 - wide):.3f}%", "width": f"{wide:.3f}%", "y": top + 23, "height": 14, "rx": 3}
         parts.append(
