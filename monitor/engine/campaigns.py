@@ -30,6 +30,7 @@ from monitor.engine.ties import HALF, SMALLEST, WHOLE, Group, Ties
 Arrays = Mapping[str, NDArray[Any]]
 Ints = NDArray[np.int64]
 
+REPLAYED: Final = 256  # queries of a group that are looked through again: its windows hold fewer
 ANEW: Final = 1.5  # how much a group grows before its queries are looked through again
 
 
@@ -147,7 +148,7 @@ class Campaigns:
         ring, group.built = self.kinship, len(group.members)
         name = self._names.setdefault(group.number, self._name(group))
         self.grouped.begin(group.number, name)
-        numbers = ring.recent(number + 1, np.sort(np.array(group.members, np.uint64)))[-CHUNK:]
+        numbers = ring.recent(number + 1, np.sort(np.array(group.members, np.uint64)))[-REPLAYED:]
         at, n, roster = numbers % RING, len(numbers), self._roster()
         replayed = Step(
             index=np.full(n, index),

@@ -17,7 +17,7 @@ from detectors.scoring.nesting import inside, nested
 from monitor.engine.bank import Bank
 from monitor.engine.step import Shape, Step
 from monitor.engine.stream import SUBSTREAMS, Judged, Stream, Walked, routed
-from monitor.engine.ties import GROUPS
+from monitor.engine.ties import GROUPS, SMALLEST
 
 Arrays = Mapping[str, NDArray[Any]]
 Ints = NDArray[np.int64]
@@ -25,6 +25,7 @@ Ints = NDArray[np.int64]
 GROUPED: Final = 4  # the number of the stream of all of a group's queries
 MOST: Final = 4 * GROUPS  # windows of groups
 TOLD: Final = 128  # latest queries of a group of which it is known who sent them and what they share
+SUMMED: Final = ("access", "cost")  # families that a sum over clients says nothing of: many callers are many
 
 
 class Turn(NamedTuple):
@@ -125,7 +126,10 @@ class Grouped:
         shared = np.array([self._shared(said[i]) for i in at.tolist()])
         columns = {name: shared[:, j] for j, name in enumerate(turns.NAMES)}
         blocks = replace(blocks, features={**blocks.features, **columns})
-        running = stream.strengths(walked, blocks, given.bank) * turns.coordinated(shared)[:, None]
+        members = [self._active(said[i], roster) for i in at.tolist()]
+        heard = turns.coordinated(shared) & (np.array([len(one) for one in members]) >= SMALLEST)
+        running = stream.strengths(walked, blocks, given.bank) * heard[:, None]
+        running[:, np.isin(given.bank.families, SUMMED)] = 0.0
         yield Judged(
             index=step.index[at],
             clients=names,
@@ -138,14 +142,14 @@ class Grouped:
             floors=given.floors[self.streams.index(stream)],
             bank=given.bank,
             usual=given.usual,
-            members=[self._active(said[i], roster) for i in at.tolist()],
+            members=members,
         )
 
     def _active(self, last: Turn, roster: Roster) -> tuple[bytes, ...]:
         """The members who take part as of one query: of a group that has grown over hours others may be long gone."""
         taking = {turn.client for turn in self._until(last) if turn.units}
         group = roster.members[last.group]
-        return tuple(name for client, name in group if client in taking) or tuple(name for _, name in group)
+        return tuple(name for client, name in group if client in taking)
 
     def _until(self, last: Turn) -> list[Turn]:
         """The latest turns of a group as of one query."""

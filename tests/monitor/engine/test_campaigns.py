@@ -105,6 +105,13 @@ def test_one_by_one_within_the_attack() -> None:
     assert found == expected("csmia-race")
 
 
+@pytest.mark.skipif(SLOW, reason="takes minutes uncompiled")
+@pytest.mark.parametrize("model", ["digits", "hi"])
+def test_honest_clients_of_a_day_are_no_campaign(model: str) -> None:
+    honest = recorded.records(lambda _, label, record: not label["attack"] and recorded.model(record) == model)
+    assert [one.family for one in campaigns(recorded.decoded(honest))] == []
+
+
 def row(base: int, value: int) -> dict[str, float]:
     return {**{f"x{j}": float((base * 7919 + j * 104_729) % 9_973) for j in range(6)}, "race": float(value)}
 
