@@ -224,7 +224,7 @@ def answered(window: Any, facts: Ints, out: Floats) -> None:
     out[23] = most / len(own)
     again, turned = 0, 0
     for query in told:
-        if not window[query].flags & REPEAT and refused_before(window, facts, query):
+        if not window[query].flags & REPEAT and refused_before(window, facts, int(query)):
             again += facts[query, MANNER] & REFUSES != 0
             turned += facts[query, MANNER] & REFUSES == 0
     out[24], out[25] = again / n, turned / n
