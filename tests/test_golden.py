@@ -96,7 +96,8 @@ def test_attacks_are_named_and_look_alikes_are_not(case: Path) -> None:
 @pytest.mark.parametrize("base", sorted((GOLDEN / "base").iterdir()), ids=lambda base: base.name.split(".")[0])
 def test_ordinary_clients_alone_raise_nothing(base: Path) -> None:
     assert alerts(list(log(base))) == b""
-    assert alerts(list(log(base)), fingerprinted(base.name.split(".")[0])) == b""
+    if (GOLDEN / "training" / base.name).exists():
+        assert alerts(list(log(base)), fingerprinted(base.name.split(".")[0])) == b""
 
 
 @pytest.mark.parametrize("name", ["membership-inference/score-only", "membership-inference/score-only-slow"])
