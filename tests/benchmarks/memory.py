@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -44,10 +44,8 @@ CHUNK: Final = 20_000
 SAMPLES: Final = 2_000  # queries that are made once; the stream repeats their inputs in random order
 START: Final = 1_790_000_000_000_000  # event time of the first query, microseconds
 GAP: Final = 20_000
-CHOSEN: Final = (
-    "part", "model", "version", "kind", "row", "exact", "label", "second", "p1", "p2", "classes", "digits", "status",
-    "input_size", "output_size", "latency_ms", "max_tokens", "flags", "bias",
-)  # fmt: skip
+OWN: Final = {"models", "offset", "time", "client", "group", "address", "dense", "rows", "text"}  # not by the input
+CHOSEN: Final = tuple(each.name for each in fields(Queries) if each.name not in OWN)
 HERE: Final = Partition("memory", 0)
 
 
