@@ -27,7 +27,7 @@ VARIANTS: Final = {
 }
 TIER_INK: Final = {"named": "#d1495b", "novelty": "#159a8c"}
 LIMIT: Final = ("honest limits", "#8a949e", (0, (1, 1.5)), 1.6)
-QUERIES: Final = (10, 500)
+QUERIES: Final = (5, 500)
 ACROSS: Final = 4
 MOST_KINDS: Final = 32
 STYLE: Final[dict[Any, Any]] = {
@@ -76,7 +76,7 @@ def _curves(figure: Any, card: Card, families: Sequence[str], down: int) -> None
                     curve(ax, row, look)
         ax.axhline(0.95, color=FAINT, lw=0.8, zorder=0)
         ax.axvline(100, color=FAINT, lw=0.8, zorder=0)
-        ax.set(xscale="log", xlim=QUERIES, ylim=(0, 1.03), xticks=(10, 20, 50, 100, 200, 500), yticks=(0, 0.5, 1))
+        ax.set(xscale="log", xlim=QUERIES, ylim=(0, 1.03), xticks=(5, 10, 20, 50, 100, 200, 500), yticks=(0, 0.5, 1))
         ax.xaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%d"))
         ax.xaxis.set_minor_locator(mpl.ticker.NullLocator())
         ax.yaxis.set_major_formatter(mpl.ticker.PercentFormatter(1, decimals=0))
