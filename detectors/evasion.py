@@ -41,6 +41,10 @@ GOES_SOMEWHERE = any_of(  # a poller's noise is a ball: its queries are as far f
     gate("far", honest=0.10, attack=0.15),
     gate(feature("far") / feature("near_step"), honest=1.05, attack=1.5),
 )
+NOT_ONE_ROW = any_of(  # who asks what would change an answer stays with one row; among dummies runs say nothing
+    gate("run_length", honest=2.2, attack=1.4),
+    gate("stream_share", honest=0.75, attack=0.55),
+)
 FLIPS = where_known(
     "low_margin",
     gate("flip_low_margin", honest=0.12, attack=0.25),
@@ -92,6 +96,7 @@ class Evasion(NamedTests):
             gate("far_spread", honest=0.24, attack=0.16),
             gate("run_length", honest=0.5, attack=1.2),
             gate("changed", honest=0.08, attack=0.14),  # an occluding patch is smaller
+            any_of(gate("error_p50", honest=0.35, attack=0.70), gate("star", honest=0.06, attack=0.14)),  # no poller
             NOT_STRAIGHT,
             gate("label_entropy", honest=1.3, attack=1.0),
         ),
@@ -115,6 +120,7 @@ class Evasion(NamedTests):
             gate("near", honest=0.20, attack=0.35),
             gate("root_margin", honest=0.25, attack=0.45),
             gate("run_length", honest=0.5, attack=0.8),
+            gate("straight", honest=-0.04, attack=-0.12),
         ),
         "cloud": all_of(
             gate("far", honest=0.74, attack=0.64),
@@ -137,6 +143,7 @@ class Evasion(NamedTests):
             gate("step_autocorrelation", honest=0.65, attack=0.50),
             gate("collinear", honest=0.30, attack=0.20),
             gate("repeat", honest=0.30, attack=0.15),
+            gate("straight", honest=-0.12, attack=-0.25),  # Shapley values put part after part in and walk straight on
         ),
         "steps": all_of(
             gate("one_column_away", honest=0.45, attack=0.58),
@@ -146,12 +153,13 @@ class Evasion(NamedTests):
             gate("column_entropy", honest=0.6, attack=0.8),
             gate("dependence", honest=-0.60, attack=-1.10),
             any_of(gate("fall", honest=0.05, attack=0.20), gate("flip", honest=0.05, attack=0.12)),
+            NOT_ONE_ROW,
         ),
         "wander": all_of(
             gate("one_column_away", honest=0.50, attack=0.62),
             gate("cluster_size", honest=14, attack=19),
             gate("largest_cluster", honest=0.36, attack=0.44),
             gate("star", honest=0.15, attack=0.10),
-            gate("run_length", honest=2.4, attack=2.0),
+            NOT_ONE_ROW,
         ),
     }

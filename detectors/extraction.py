@@ -43,7 +43,8 @@ class Extraction(NamedTests):
             gate("repeat", honest=0.2, attack=0.1),
         ),
         "mixup": all_of(
-            gate("far", honest=0.83, attack=0.78),
+            gate("far", honest=0.82, attack=0.77),
+            gate("error_p50", honest=0.35, attack=0.05),  # smoother than nature, where sensors are rougher
             gate("far", honest=0.60, attack=0.66),
             gate("far_spread", honest=0.11, attack=0.09),
             gate("near", honest=0.75, attack=0.60),
@@ -93,6 +94,8 @@ class Extraction(NamedTests):
             gate("repeat", honest=0.30, attack=0.15),
         ),
         "grid": all_of(
+            gate("cluster_size", honest=18, attack=26),
+            gate("columns_moved", honest=0.80, attack=0.95),
             gate("one_column_away", honest=0.80, attack=0.93),
             gate("column_entropy", honest=0.65, attack=0.80),
             gate("run_length", honest=1.8, attack=2.6),

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from detectors.features.layout import CHAINED, STRANGE
 from detectors.scoring.gates import all_of, any_of, gate
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE
@@ -36,6 +37,10 @@ NOT_STRAIGHT = gate("straight", honest=-0.05, attack=-0.18)
 UNNATURAL = any_of(
     gate("root_error", honest=1.0, attack=1.4),
     gate("root_error", honest=-0.8, attack=-1.3),
+)
+NOT_OF_COPIES = any_of(  # copies of natural inputs vary little among themselves
+    gate("stream", honest=CHAINED, attack=0),
+    gate("stream", honest=CHAINED, attack=STRANGE),
 )
 TAKEN_OVER = all_of(  # another answer than the base's own has risen, and stays
     gate("base_label", honest=0.55, attack=0.30),
@@ -68,6 +73,18 @@ class Inversion(NamedTests):
             gate("confidence_trend", honest=0.20, attack=0.40),
             gate("repeat", honest=0.5, attack=0.3),
             gate("fill", honest=25, attack=35),
+            NOT_STRAIGHT,
+        ),
+        "narrow": all_of(  # no input is far from the manifold, and none is rough: a generator covers less than nature
+            gate("error_p90", honest=0.30, attack=0.0),
+            gate("error_iqr", honest=1.0, attack=0.7),
+            gate("error_p50", honest=-0.10, attack=-0.45),
+            gate("far", honest=0.14, attack=0.30),
+            gate("repeat", honest=0.30, attack=0.15),
+            gate("fill", honest=24, attack=36),
+            gate("star", honest=0.95, attack=0.80),
+            gate("collinear", honest=0.40, attack=0.25),  # mixtures of two pictures are smooth as well
+            NOT_OF_COPIES,
             NOT_STRAIGHT,
         ),
         "generator": all_of(

@@ -64,7 +64,7 @@ class Membership(NamedTests):
         "clusters": all_of(
             PERIOD,
             gate("changed", honest=0.15, attack=0.28),
-            any_of(gate("star", honest=0.20, attack=0.32), gate("error_p50", honest=0.6, attack=1.0)),
+            any_of(gate("star", honest=0.28, attack=0.42), gate("error_p50", honest=0.6, attack=1.0)),
             gate("run_length", honest=0.42, attack=0.32),  # filters of growing strength lie beside each other
             gate("clusters", honest=0.22, attack=0.32),
             gate("near", honest=0.12, attack=0.22),

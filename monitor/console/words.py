@@ -46,6 +46,7 @@ TESTS: Final[Mapping[str, str]] = MappingProxyType(
         "inversion/ascent": "climbs the confidence of one answer in large steps, from an unnatural start",
         "integrity/manifold": "sends inputs that do not lie where the model's ordinary inputs lie",
         "inversion/climb": "climbs the confidence of one answer from an unnatural start",
+        "inversion/narrow": "sends inputs that vary less than nature does",
         "inversion/generator": "sends inputs smoother than nature, as generators make them",
         "jailbreak/mutation": "words one refused wish in ever new ways",
         "leakage/biases": "asks one prompt under ever new biases, to recover the output layer",
