@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from detectors.features.facts import stands_out
 from detectors.features.layout import CHAINED, PAGE, REPEAT, STRANGE
 from detectors.features.numbers import bits
-from detectors.sketch.queries import DENSE, ROWS, SEGMENTS, TEXT
+from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS, TEXT
 
 ODD: Final = 2.0  # spreads of the manifold error, or of a row's rarity, beyond which an input is strange
 ODD_ROW: Final = 1.5  # the same for the dependence between a row's columns
-PATCH: Final = SEGMENTS // 4  # segments, at most, that a patch touches
-SPARSE: Final = SEGMENTS // 6  # and that make a query a copy of its neighbour
+PATCH: Final = 4  # a patch touches one in so many of an input's segments at most,
+PATCH_ROW: Final = 2  # or of a row's columns;
+SPARSE: Final = 6  # where it is one in so many segments, the query is a copy of its neighbour
 
 
 @njit(cache=True)
@@ -31,6 +32,18 @@ def strange(kind: int, entry: Any, packed: NDArray[np.uint8]) -> bool:
 
 
 @njit(cache=True)
+def parts(kind: int, packed: NDArray[np.uint8]) -> int:
+    """Parts of an input that can change by themselves: its columns, or the segments that it fills (a vector of three
+    numbers fills three, and whatever changes there is no patch)."""
+    if kind != DENSE:
+        return len(packed) // 2
+    filled = 0
+    for j in range(SEGMENTS):
+        filled += packed[MAX_WIDTH + j] != 0
+    return filled
+
+
+@njit(cache=True)
 def patched(kind: int, entry: Any, packed: NDArray[np.uint8], state: Any, slot: int) -> bool:
     """Whether a query changes the same few places as the client's query before did, from another base.
 
@@ -39,8 +52,9 @@ def patched(kind: int, entry: Any, packed: NDArray[np.uint8], state: Any, slot: 
     """
     count = state.headers[slot].count
     few = bits(entry.mask)
-    most = PATCH if kind == DENSE else len(packed) // 4
-    if count < 2 or few == 0 or few > most or entry.flags & REPEAT or (kind != DENSE and (kind != ROWS or few < 2)):
+    if count < 2 or few == 0 or entry.flags & REPEAT or (kind != DENSE and (kind != ROWS or few < 2)):
+        return False
+    if few > parts(kind, packed) // (PATCH if kind == DENSE else PATCH_ROW):
         return False
     pages = state.pages[slot]
     ring = (count - 1) % (len(pages) * PAGE)
@@ -61,7 +75,7 @@ def route(
 ) -> None:
     """Note the sub-streams to which a query belongs, and the earlier query that now belongs to CHAINED as well."""
     entry.streams, out.joined[i] = 0, False
-    if kind == DENSE and 0 < bits(entry.mask) <= SPARSE:
+    if kind == DENSE and 0 < bits(entry.mask) <= parts(kind, packed) // SPARSE:
         entry.streams |= CHAINED  # a patched copy, however bright the patch
     if neighbour >= 0 and not entry.flags & REPEAT:
         entry.streams |= CHAINED

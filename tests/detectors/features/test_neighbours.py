@@ -12,6 +12,7 @@ from detectors.features.neighbours import (
     dense_distance,
     distance,
     nearest,
+    nearest_stranger,
     pack_dense,
     row_distance,
     sketch_bytes,
@@ -158,3 +159,30 @@ def test_opaque_inputs_have_no_neighbours() -> None:
     best, near, far = nearest(OPAQUE, np.zeros(1, np.uint8), 0, 5, np.zeros(1, np.int32), np.zeros((1, 8, 1), np.uint8))
     assert best == -1
     assert np.isnan([near, far]).all()
+
+
+def strangers(places: list[float], clients: list[int], most: int) -> list[float]:
+    """Distances to the nearest of other clients, of points on a line."""
+    sketches = np.stack([packed(np.array([at, *[0] * (MAX_WIDTH - 1)])) for at in places])
+    out = np.zeros(len(places))
+    nearest_stranger(sketches, np.array(clients, np.uint64), 1, most, out)
+    return out.tolist()
+
+
+def test_the_nearest_of_other_clients() -> None:
+    assert strangers([0, 1, 3, 7], [1, 1, 2, 2], 2) == [3, 2, 2, 6]
+
+
+def test_only_the_latest_before_it_are_looked_at_in_a_ring() -> None:
+    assert strangers([0, 1, 3, 7], [1, 1, 2, 2], 1) == [7, 6, 2, 6]
+
+
+def test_without_enough_of_other_clients_there_is_no_nearest() -> None:
+    assert np.isnan(strangers([0, 1, 3, 7], [1, 1, 2, 2], 3)).all()
+    assert np.isnan(strangers([0, 1, 3, 7], [1, 1, 1, 1], 1)).all()
+    assert np.isnan(strangers([0], [1], 1)).all()
+
+
+def test_a_picture_that_many_send_is_one() -> None:
+    assert np.isnan(strangers([1, 1], [1, 2], 1)).all()
+    assert strangers([1, 1, 4], [1, 2, 3], 1) == [3, 3, 3]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 import numpy as np
 import pytest
+from walker import ALICE, BOB, Walker, dense, known, opaque, rows, texts
 
-from detectors.features.baseline import Baseline, unknown
+from detectors.features.baseline import unknown
 from detectors.features.facts import FACTS
 from detectors.features.layout import (
-    ENTRY,
     FAILED,
     FLIP,
     LINKED,
@@ -26,89 +23,11 @@ from detectors.features.layout import (
     TRAINED,
     TRAINED_ROW,
 )
-from detectors.features.neighbours import pack_dense, sketch_bytes
-from detectors.features.walk import FEATURES, Out, Steps, gather, room, seen, teaches, walk
-from detectors.features.windows import Windows
+from detectors.features.walk import FEATURES, seen, teaches
 from detectors.sketch.lexicon import HIDDEN, LOOKED
-from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, OPAQUE, ROWS, SEGMENTS, TEXT
+from detectors.sketch.queries import DENSE, MINHASHES, OPAQUE, ROWS, TEXT
 
 NAN = float("nan")
-ALICE, BOB = bytes(16), bytes(15) + b"\1"
-
-
-@dataclass
-class Walker:
-    """A model's windows with the kernel; queries go in one step or in several."""
-
-    kind: int
-    columns: int = 0
-    width: int = 0
-    baseline: Baseline | None = None
-    windows: Windows = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.windows = Windows(self.kind, self.columns, 4, 1)
-        if self.baseline is None:
-            self.baseline = unknown(self.columns)
-
-    def __call__(
-        self, sketches: Any, client: bytes = ALICE, exact: Any = 0, trained: Any = (), **given: Any
-    ) -> tuple[Out, int]:
-        """Walk packed sketches of one client; `given` are columns of entries, and sizes."""
-        n = len(sketches)
-        events = np.zeros(n, ENTRY)
-        events["time"] = self.windows.queries * 1_000_000 + np.arange(n) * 1_000_000
-        events["p1"], events["p2"], events["label"], events["second"] = 0.9, 0.05, 1, 2
-        sizes = np.zeros((n, 2), np.float32)
-        sizes[:, 0], sizes[:, 1] = given.pop("size", 0), given.pop("output", 0)
-        for name, value in given.items():
-            events[name] = value
-        hashes = np.zeros(n, np.uint64)
-        hashes[:] = np.asarray(exact, np.uint64) << np.uint64(40)
-        slots = self.windows.slots([client] * n, [b""] * n)
-        first = self.windows.queries
-        packed, offsets = np.asarray(sketches, np.uint8), np.arange(first, first + n)
-        steps = Steps(slots, events, hashes, packed, sizes, offsets, np.asarray(trained, np.uint64))
-        out = room(n, self.windows.state.sketches.shape[2])
-        assert self.baseline is not None
-        return out, walk(self.kind, self.width, steps, self.windows.state, self.baseline, np.uint64(0), False, out)
-
-    def window(self, client: bytes = ALICE) -> Any:
-        """The client's window, oldest first."""
-        (slot,) = self.windows.slots([client], [b""])
-        entries = np.zeros(self.windows.state.pages.shape[1] * PAGE, ENTRY)
-        return entries[: gather(self.windows.state, int(slot), entries)]
-
-    def header(self, client: bytes = ALICE) -> Any:
-        (slot,) = self.windows.slots([client], [b""])
-        return self.windows.state.headers[slot]
-
-
-def opaque(n: int) -> Any:
-    return np.zeros((n, 1), np.uint8)
-
-
-def dense(vectors: Any) -> Any:
-    points = np.zeros((len(vectors), MAX_WIDTH), np.float32)
-    points[:, : np.shape(vectors)[1]] = vectors
-    out = np.zeros((len(points), sketch_bytes(DENSE, 0)), np.uint8)
-    segments = np.zeros((len(points), SEGMENTS), np.uint8)
-    segments[:, 0] = np.arange(len(points))
-    pack_dense(points, segments, out)
-    return out
-
-
-def texts(n: int) -> Any:
-    """Packed texts of which nothing is known."""
-    return np.zeros((n, sketch_bytes(TEXT, 0)), np.uint8)
-
-
-def rows(codes: Any) -> Any:
-    """Packed rows of coarse codes (n, columns)."""
-    codes = np.asarray(codes)
-    out = np.zeros((len(codes), 2 * codes.shape[1]), np.uint8)
-    out[:, 0::2], out[:, 1::2] = codes << 5, codes
-    return out
 
 
 def test_blocks_end_at_20_30_40_of_the_clients_own_count() -> None:
@@ -180,10 +99,6 @@ def test_texts_are_linked_by_half_of_their_shingles() -> None:
     sketches[:, MINHASHES:] = np.arange(3)[:, None]  # what lies behind is no part of the likeness
     walker(sketches)
     assert walker.window()["flags"].tolist() == [0, LINKED | STAR, 0]
-
-
-def known(width: int, link: float = 0.5) -> Baseline:
-    return unknown()._replace(near=1.0, apart=2.0, link=link)
 
 
 def test_dense_queries_are_linked_once_the_distance_is_known() -> None:
@@ -388,8 +303,33 @@ def test_a_moved_column_63_is_not_taken_for_the_whole_record() -> None:
 def test_without_fingerprints_nothing_is_said_of_training_records() -> None:
     names = ("training_hits", "training_surprise", "training_row_hits", "training_row_surprise")
     at = [FEATURES.index(name) for name in names]
-    for trained, known in (((), False), (np.zeros(20), True)):
+    for trained, told in (((), False), (np.zeros(20), True)):
         out, ended = Walker(OPAQUE)(opaque(20), exact=np.arange(1, 21), trained=trained)
         assert ended == 1
-        assert np.isfinite(out.features[0, at[:2]]).all() == known
+        assert np.isfinite(out.features[0, at[:2]]).all() == told
         assert np.isnan(out.features[0, at[2:]]).all(), "opaque inputs have no columns"
+
+
+def test_each_label_has_its_own_distance() -> None:
+    baseline = known(3)._replace(links=np.array([0.5, 0.1]))
+    for label, flags in ((0, LINKED | STAR), (1, 0), (2, LINKED | STAR)):
+        walker = Walker(DENSE, width=3, baseline=baseline)
+        walker(dense([[1.0, 0, 0], [1.25, 0, 0]]), label=label)
+        assert walker.window()["flags"].tolist() == [0, flags], "labels that are not known take the model's"
+
+
+def roots(rooted: bool) -> list[list[float]]:
+    """What three queries inherit that come from another window, the last near the first here."""
+    baseline = known(3)._replace(own=np.array([1.0, 2.0]))
+    walker = Walker(DENSE, width=3, baseline=baseline, rooted=rooted)
+    given = {"root_label": [7, 8, 9], "root_margin": [0.25, 0.5, 0.75], "root_error": [2, 3, 4], "error": [5, 6, 7]}
+    walker(dense([[1.0, 0, 0], [0, 8, 0], [1.25, 0, 0]]), label=[1, 2, 3], p1=0.5, p2=0.375, **given)
+    return [walker.window()[name].tolist() for name in given]
+
+
+def test_queries_from_another_window_keep_the_base_that_they_know() -> None:
+    assert roots(rooted=True) == [[7, 8, 7], [0.25, 0.5, 0.25], [2, 3, 2], [5, 6, 7]]
+
+
+def test_queries_of_the_main_window_are_their_own_base_and_judged_here() -> None:
+    assert roots(rooted=False) == [[1, 2, 1], [0.125, 0.125, 0.125], [2, 2.5, 2], [2, 2.5, 3]]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.features.baseline import PAIRED, Baseline, unknown
-from detectors.features.neighbours import pack_dense, sketch_bytes
+from detectors.features.neighbours import nearest_stranger, pack_dense, sketch_bytes
 from detectors.scoring import baselines
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS, TEXT
 
@@ -211,3 +211,51 @@ def test_errors_of_a_network_have_their_own_scale() -> None:
     assert baselines.own(many, unknown).own.tolist() == [50.0, 50.0]
     assert baselines.own(np.ones(50, np.float32), unknown).own.tolist() == [1.0, 1e-3]
     assert baselines.load(baselines.dump(baselines.own(many, unknown))).own.tolist() == [50.0, 50.0]
+
+
+def crowds(n: int = 200) -> baselines.Lesson:
+    """Inputs of a dense label 1, of a wide label 2, of one input of label 4; each of a client of its own."""
+    random = np.random.default_rng(4)
+    points, of = random.normal(size=(2 * n, WIDTH)), np.tile([1, 2], n)
+    points[of == 1] *= 0.2
+    of[7] = 4
+    return lesson(dense(points), of.astype(np.uint16))
+
+
+def chance(given: baselines.Lesson) -> np.ndarray:
+    found = np.full(len(given.labels), np.nan)
+    nearest_stranger(given.sketches, given.clients, WIDTH, baselines.CROWD, found)
+    return found
+
+
+def test_labels_whose_inputs_lie_densely_have_short_links() -> None:
+    given = crowds()
+    found, near = baselines.links(WIDTH, given, 9.0), chance(given)
+    assert found[1] < 0.5 * found[2]
+    linked = [np.mean(near[given.labels == label] < found[label]) for label in (1, 2)]
+    assert max(linked) < 0.1, "by chance"
+    assert min(linked) > 0.02
+
+
+def test_a_label_of_few_samples_is_drawn_towards_all() -> None:
+    given = crowds()
+    found, near = baselines.links(WIDTH, given, 9.0), chance(given)
+    usual = np.quantile(near, baselines.BY_CHANCE)
+    assert found[[0, 3]].tolist() == [usual, usual], "labels that were not seen"
+    own = float(near[7])
+    assert found[4] == pytest.approx(own ** (1 / 21) * usual ** (20 / 21))
+    assert found[4] != pytest.approx(usual)
+
+
+def test_no_link_exceeds_the_models() -> None:
+    free, bounded = (baselines.links(WIDTH, crowds(), link) for link in (9.0, 0.4))
+    assert free[2] > 0.4
+    assert bounded.max() == 0.4
+    assert bounded[1] <= free[1]
+
+
+def test_links_of_labels_wait_until_enough_clients_have_met() -> None:
+    assert len(baselines.links(WIDTH, crowds(baselines.CROWD // 2), 9.0)) == 0
+    assert len(baselines.links(WIDTH, crowds(baselines.CROWD // 2 + 1), 9.0)) == 5
+    alone = crowds()._replace(clients=np.zeros(400, np.uint64))
+    assert len(baselines.links(WIDTH, alone, 9.0)) == 0, "nobody's own chain is the measure"

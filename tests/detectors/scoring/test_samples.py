@@ -58,8 +58,7 @@ def test_samples_of_another_width_are_refused() -> None:
 
 def test_what_a_network_said_stays_with_its_sample() -> None:
     samples = Samples(2)
-    sketches, clients, labels = rows(range(ROOM + 3))
-    samples.add(sketches, clients, labels, np.arange(ROOM + 3, dtype=np.float32))
+    samples.add(*rows(range(ROOM + 3)), np.arange(ROOM + 3, dtype=np.float32))
     assert sorted(samples.marks["own"].tolist()) == list(range(3, ROOM + 3))
     samples.add(*rows(range(5)))
     assert np.isnan(samples.marks["own"]).sum() == 5
