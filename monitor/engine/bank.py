@@ -45,6 +45,7 @@ class Bank:
         )
         self.families = np.array([test.family for test in self.tests])
         self.learnt = np.array([test.learnt for test in self.tests], np.bool_)
+        self._learners = [detector for detector in self.detectors if isinstance(detector, LearningDetector)]
         self._owner = [(detector, at) for detector in self.detectors for at in range(len(detector.tests))]
 
     def __len__(self) -> int:
@@ -65,21 +66,21 @@ class Bank:
 
     def profile(self, blocks: Blocks, row: int) -> str | None:
         """The ordinary kind of traffic nearest to a block, as the first detector that knows one has it."""
-        names = (detector.profile(blocks, row) for detector in self._learners())
+        names = (detector.profile(blocks, row) for detector in self._learners)
         return next((name for name in names if name is not None), None)
 
     def looks(self, kind: int) -> tuple[str, ...]:
         """The features by which kinds of traffic are told apart, as the first detector has it that tells any apart."""
-        return next((names for detector in self._learners() if (names := detector.looks(kind))), ())
+        return next((names for detector in self._learners if (names := detector.looks(kind))), ())
 
     def asked(self, kind: int) -> int:
         """How many learnt tests look at that kind of input: they share the novelty budget evenly (Bonferroni)."""
-        return sum(len(detector.tests) for detector in self._learners() if kind in detector.kinds)
+        return sum(len(detector.tests) for detector in self._learners if kind in detector.kinds)
 
     @property
     def learning(self) -> bool:
         """Whether a detector still knows too little to judge."""
-        return any(detector.learning for detector in self._learners())
+        return any(detector.learning for detector in self._learners)
 
     def taught(self, lesson: Blocks) -> Bank:
         """The same bank, with the detectors that learn taught by these blocks of trusted clients."""
@@ -90,7 +91,7 @@ class Bank:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that was learnt, as arrays."""
-        parts = [nested(detector.name, detector.arrays()) for detector in self._learners()]
+        parts = [nested(detector.name, detector.arrays()) for detector in self._learners]
         return {name: array for part in parts for name, array in part.items()}
 
     def restored(self, arrays: Mapping[str, NDArray[Any]]) -> Bank:
@@ -99,9 +100,6 @@ class Bank:
             detector.restored(inside(detector.name, arrays)) if isinstance(detector, LearningDetector) else detector
             for detector in self.detectors
         )
-
-    def _learners(self) -> list[LearningDetector]:
-        return [detector for detector in self.detectors if isinstance(detector, LearningDetector)]
 
     def _with(self, detectors: Iterable[Detector]) -> Bank:
         return Bank(tuple(detectors), self.sensitive, self.training)
