@@ -76,7 +76,11 @@ def _named(found: Sequence[Case], held: Account, labels: Mapping[str, Label]) ->
     yield f"  {'severity':8}  {'client':8}  {'model':8}  {'after':>5}  because"
     for name, claimed, members in _by_claim(found):
         known = taxonomy(name)
-        yield f"{style(known.title, bold=True)} {known.primary.id if known.primary else ''}: {claimed}"
+        first, *more = wrap(
+            f"{known.title} {known.primary.id if known.primary else ''}: {claimed}", WIDTH, subsequent_indent="  "
+        )
+        yield style(known.title, bold=True) + first.removeprefix(known.title)
+        yield from more
         for case in members:
             yield from _case(case, labels)
 
@@ -154,7 +158,8 @@ def got(kind: Kind) -> str:
 
 
 def _missed(held: Account) -> Iterator[str]:
-    yield from _head("MISSED", f"{held.attackers - held.caught} attackers")
+    missed = held.attackers - held.caught
+    yield from _head("MISSED", f"{missed} attacker{'' if missed == 1 else 's'}")
     for one in held.missed:
         variant = f", {one.variant}" if one.variant else ""
         yield from _wrapped(f"{one.kind}{variant} ({one.family}): {unheard(one)}")
