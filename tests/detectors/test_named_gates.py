@@ -6,6 +6,7 @@ import pytest
 
 from detectors.backdoor import Backdoor
 from detectors.checks import one_block
+from detectors.features.layout import CHAINED, STRANGE
 from detectors.inversion import Inversion
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
@@ -15,7 +16,7 @@ ORDINARY = {
     "near": 0.05, "largest_cluster": 0.05, "far": 0.9, "far_spread": 0.2, "straight": 0.0, "root_error": 0.0,
     "error_p10": -0.5, "error_p50": 0.0, "error_p90": 0.6, "rise": 0.0, "record_highs": 0.5, "flip_low_margin": 0.35,
     "base_label": 0.95, "label_gain": 0.0, "confidence_trend": 0.0, "repeat": 0.6, "fill": 10,
-    "same_mask_next_base": 0.0, "top_label": 0.15,
+    "same_mask_next_base": 0.0, "top_label": 0.15, "error_iqr": 1.2, "star": 1.0, "collinear": 0.5, "stream": CHAINED,
 }  # fmt: skip
 CLIMB = {
     "near": 1.0, "largest_cluster": 1.0, "far": 0.4, "straight": -0.5, "root_error": 2.0, "rise": 0.8,
@@ -28,6 +29,10 @@ ASCENT = {
     "far": 0.4, "far_spread": 0.08, "error_p10": 1.5, "confidence_trend": 0.6, "repeat": 0.0, "fill": 40,
     "straight": -0.5,
 }  # fmt: skip
+NARROW = {
+    "error_p90": -0.2, "error_iqr": 0.5, "error_p50": -0.8, "far": 0.6, "repeat": 0.0, "fill": 40, "star": 0.2,
+    "collinear": 0.1, "stream": 0, "straight": -0.3,
+}  # fmt: skip
 GENERATOR = {"error_p50": -3.0, "error_p90": -1.5, "far": 0.5, "repeat": 0.0, "straight": -0.4}
 PATCH = {"same_mask_next_base": 0.3, "fill": 40}
 COLLAPSE = {"same_mask_next_base": 0.09, "fill": 40, "top_label": 0.95}
@@ -35,6 +40,8 @@ ATTACKS: dict[str, tuple[type[NamedTests], str, dict[str, float]]] = {
     "climb": (Inversion, "climb", CLIMB),
     "climb away from the base's label": (Inversion, "climb", TAKEN_OVER),
     "ascent": (Inversion, "ascent", ASCENT),
+    "narrow": (Inversion, "narrow", NARROW),
+    "narrow, of the strange ones": (Inversion, "narrow", NARROW | {"stream": STRANGE}),
     "generator": (Inversion, "generator", GENERATOR),
     "patch": (Backdoor, "patch", PATCH),
     "collapse": (Backdoor, "collapse", COLLAPSE),
@@ -88,6 +95,9 @@ def test_ordinary_pictures_are_left_alone(detector: type[NamedTests]) -> None:
         (Inversion, ASCENT | {"fill": 20}),  # a short history
         (Inversion, GENERATOR | {"far": 0.1}),  # a poller's smooth picture is one picture
         (Inversion, GENERATOR | {"error_p90": 0.0}),  # blurred pictures among sharp ones
+        (Inversion, NARROW | {"stream": CHAINED}),  # copies of one picture vary little
+        (Inversion, NARROW | {"collinear": 0.5}),  # mixtures of two pictures
+        (Inversion, NARROW | {"error_p50": 0.0}),  # a camera as good as the model's own
         (Backdoor, PATCH | {"same_mask_next_base": 0.1}),  # LIME on sparse pictures
         (Backdoor, PATCH | {"fill": 12}),  # a short history
         (Backdoor, COLLAPSE | {"top_label": 0.6}),  # the answers stay as they were

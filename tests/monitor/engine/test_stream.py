@@ -134,9 +134,12 @@ def judged(view: View, queries: Queries) -> list[Judged]:
 def diluted() -> dict[int, float]:
     """What evasion tests said, at most, of each stream of a client who sends four ordinary pictures after each query
     of a boundary attack, on a model that knows its ordinary clients."""
-    lines = recorded.records(lambda _, label, record: recorded.model(record) == "digits" and label["kind"] == "user")
-    honest, spare = lines[:1_500], lines[1_500:]
-    attack = recorded.records(lambda _, label, __: label["kind"] == "hop-skip-jump" and not label["variant"])[:200]
+    attack = recorded.records(lambda _, label, __: label["kind"] == "hop-skip-jump" and not label["variant"])
+    mine = EACH * len(attack)
+    lines = recorded.records(
+        lambda _, label, record: recorded.model(record) == "digits" and label["kind"] in ("user", "nat-user")
+    )
+    spare, honest = lines[:mine], lines[mine:]
     hidden = [line for at, one in enumerate(attack) for line in (one, *spare[EACH * at : EACH * at + EACH])]
     assert len(hidden) == (1 + EACH) * len(attack)
     queries = recorded.decoded([*honest, *hidden])
