@@ -115,7 +115,7 @@ def test_a_standing_names_what_is_missing_and_who_waits() -> None:
     engine.feed(part(ordinary(), 100, len(ordinary())))
     after = only(engine)
     assert ([gap.what for gap in after.gaps], after.distances) == ([CLIENTS], "learnt"), "there are few of them"
-    assert [one.detector for one in after.hearings if one.state not in ("speaks", "blind")] == ["novelty"]
+    assert [one.detector for one in after.hearings if one.state not in ("speaks", "blind")] == ["integrity", "novelty"]
 
 
 def test_a_standing_of_rows_and_of_inputs_without_scale() -> None:
