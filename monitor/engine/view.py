@@ -18,7 +18,7 @@ from detectors.scoring.kinships import Meetings
 from detectors.scoring.nesting import inside, nested
 from detectors.scoring.rates import population
 from detectors.scoring.samples import Samples
-from detectors.scoring.tail import raised_floor
+from detectors.scoring.tail import by_client, raised_floor
 from detectors.scoring.teaching import LEARN_BELOW, TeachingRows, scheduled
 from monitor.engine.bank import Bank
 from monitor.engine.campaigns import Campaigns
@@ -259,17 +259,13 @@ class View:
 
     def _suspicion(self) -> tuple[NDArray[np.uint64], Floats]:
         """Keys of the remembered clients, ascending, and the most that any named test ever said of each."""
-        found: dict[int, float] = {}
+        suspects = self.campaigns.suspects(self.bank)
+        names, peaks = [np.array(list(suspects), np.uint64)], [np.array(list(suspects.values()), np.float64)]
         for stream in self.streams:
             slots = stream.windows.in_use()
-            names = np.ascontiguousarray(stream.windows.names[slots, :8]).view(np.uint64)[:, 0]
-            peaks = stream.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64)
-            for name, peak in zip(names.tolist(), peaks.tolist(), strict=True):
-                found[name] = max(peak, found.get(name, 0.0))
-        for key, peak in self.campaigns.suspects(self.bank).items():
-            found[key] = max(peak, found.get(key, 0.0))
-        order = sorted(found)
-        return np.array(order, np.uint64), np.array([found[name] for name in order])
+            names.append(np.ascontiguousarray(stream.windows.names[slots, :8]).view(np.uint64)[:, 0])
+            peaks.append(stream.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64))
+        return by_client(np.concatenate(names), np.concatenate(peaks))
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays."""
