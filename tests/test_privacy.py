@@ -11,18 +11,27 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import recorded
 
+from detectors.scoring.kinds import place
+from detectors.sketch.fingerprints import Fingerprints
+from detectors.sketch.queries import DENSE, MINHASHES, ROWS, TEXT
+from monitor.config.records import RecordSettings
 from monitor.config.runtime import LogSettings, RuntimeSettings
 from monitor.config.sinks import OutboxSettings
 from monitor.config.sources import FileSettings
+from monitor.engine.bank import Bank
+from monitor.engine.kinds import Kinds
+from monitor.engine.training import Training
 from monitor.formats.ecs import render_ecs
 from monitor.formats.native import encode, parse
 from monitor.record.decode import Decoder
+from monitor.record.limits import Limits
 from monitor.record.raw import Partition
 from monitor.runtime.folder import SnapshotFolder
 from monitor.runtime.health import Pulse
@@ -30,6 +39,8 @@ from monitor.runtime.logs import start_log
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
+from monitor.runtime.sealed import read
+from monitor.runtime.training import Wish, gather
 from monitor.runtime.watch import Clocks, Watch
 from monitor.sinks.outbox import Outbox
 from monitor.sources.files import FileSource
@@ -83,6 +94,13 @@ def log() -> Iterator[bytes]:
     for key in range(20):
         who = {"id": f"{CLIENT}-{key}", "group": GROUP, "address": ADDRESS}
         yield record(700 + key, 0, next(inputs(key)), client=who, status=401)
+    for lap in range(3):
+        for sort in (0, 1, 3):
+            for key in range(3):
+                for number in range(12):
+                    who = {"id": f"{CLIENT}-peer-{key}", "group": f"{GROUP}-{key}", "address": ADDRESS}
+                    at, model = 1_000 + 200 * lap + 40 * sort + 12 * key + number, {"name": f"credit-{sort}"}
+                    yield record(at, lap, list(inputs(number))[sort], client=who, model=model)
     yield record(800, 0, {"columns": {COLUMN: [VALUE]}})
     yield record(801, 0, {"text": WORDS}, client={"id": [CLIENT]})
     yield f"{{{CLIENT} {WORDS}".encode()
@@ -112,6 +130,19 @@ def searched() -> dict[bytes, str]:
     return found
 
 
+def trained(folder: Path) -> dict[str, Fingerprints]:
+    """Fingerprints of training records of the first two models, written into the folder; they are inputs of the log."""
+    found = {}
+    for sort in range(2):
+        model, source = f"credit-{sort}", folder.parent / f"{folder.name}-{sort}.ndjson"
+        source.write_text("\n".join(json.dumps(list(inputs(number))[sort]) for number in range(12)) + "\n")
+        gathered = gather(source, model, recorded.KEYS, Limits.of(RecordSettings()), Wish(), lambda _: None)
+        made = gathered.collection.finished()
+        (folder / f"{model}.fingerprints").write_bytes(made.packed(recorded.KEYS.sketches, "test", model))
+        found[model] = made
+    return found
+
+
 class Time:
     """A clock that moves when it is looked at."""
 
@@ -132,11 +163,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     stream, clock, metrics = io.StringIO(), Time(), Metrics()
     handler = start_log(LogSettings(level="debug"), stream)
     outbox = Outbox(folder / "outbox.db", ["a"], OutboxSettings())
+    every = recorded.every()
+    training = {model: Training(made) for model, made in trained(folder).items()}
+    bank = Bank(every.detectors, every.sensitive, training)
 
     def make(partition: Partition, arrays: Any) -> Any:
         if arrays is None:
-            return recorded.engine()
-        return recorded.PartitionEngine.restore(partition, recorded.engine_settings(), recorded.every(), arrays)
+            return recorded.engine(bank)
+        return recorded.PartitionEngine.restore(partition, recorded.engine_settings(), bank, arrays)
 
     partitions = Partitions(make, SnapshotFolder(folder / "state"), clock, metrics, config_hash="c", key_epoch="test")
     watch = Watch(metrics, Pulse(clock, 60), Clocks(clock, clock))
@@ -167,6 +201,33 @@ def test_there_is_something_to_search(written: dict[str, bytes]) -> None:
     assert any(name.endswith(".snapshot") and len(content) > 10_000 for name, content in written.items())
     assert b"probewatch_records_rejected_total{reason=" in written["metrics"]
     assert b"credit-0" in written["alerts"], "a model's name is no secret"
+
+
+def test_all_that_is_remembered_is_there_to_be_searched(written: dict[str, bytes]) -> None:
+    """The ring of all clients' latest queries, facts about texts, fingerprints of training records and who met them."""
+    newest = max(name for name in written if name.endswith(".snapshot"))
+    _, arrays = read(written[newest], b"probewatch snapshot\n", "a snapshot")
+    views = json.loads(arrays["head"].tobytes())["views"]
+    assert {view["kind"] for view in views} == {DENSE, ROWS, TEXT}
+    for at, view in enumerate(views):
+        assert arrays[f"view{at}/campaigns/kinship/number"][0] >= 20, "queries meet those of others"
+        assert arrays[f"view{at}/campaigns/kinship/clients"].any()
+        assert arrays[f"view{at}/samples/sketches"].any()
+        if view["kind"] == TEXT:
+            assert arrays[f"view{at}/windows0/sketches"][..., MINHASHES:].any(), "facts stand behind the MinHash"
+        if view["model"] in ("credit-0", "credit-1"):
+            assert arrays[f"view{at}/campaigns/kinship/trained"].any(), view["model"]
+    assert sum(name.endswith(".fingerprints") for name in written) == 2
+
+
+def test_a_kind_of_traffic_is_told_by_features_and_pseudonyms() -> None:
+    """What is remembered of a kind has no room for a name, an input or a label."""
+    kinds, names = Kinds(), Decoder(recorded.KEYS).names
+    at = place(DENSE, ("near", "far"), np.array([0.5, 1.5]))
+    kinds.take("credit", names.client(CLIENT), at)
+    content = b"".join(array.tobytes() for array in kinds.dump().values())
+    assert names.client(CLIENT).hex().encode() in content
+    assert not [secret for needle, secret in searched().items() if needle in content]
 
 
 def test_no_name_and_no_input_is_anywhere(written: dict[str, bytes]) -> None:
