@@ -85,17 +85,19 @@ def _lane(title: str, members: Sequence[Finding], span: _Span, top: int) -> list
     for finding in members:
         x = span.place(finding.raised_at)
         wide = max(span.place(finding.updated_at) - x, _SHORTEST)
-        who = (
-            short(finding.client or finding.members[0])
-            if len(finding.members) < 2
-            else f"{len(finding.members)} clients"
-        )
-        told = f"{finding.severity}: {title}, {who}, model {finding.model}, {_moment(finding.raised_at):%-d %b %H:%M}"
+        at = f"{_moment(finding.raised_at):%-d %b %H:%M}"
+        told = f"{finding.severity}: {title}, {_who(finding)}, model {finding.model}, {at}"
         attributes = {"x": f"{min(x, 100 - wide):.3f}%", "width": f"{wide:.3f}%", "y": top + 23, "height": 14, "rx": 3}
         parts.append(
             tag("rect", tag("title", safe(told)), klass=f"mark {finding.severity}", opacity="0.85", **attributes)
         )
     return parts
+
+
+def _who(finding: Finding) -> str:
+    """The client, or how many clients; a kind of traffic may name none."""
+    alone = finding.client or (finding.members[0] if len(finding.members) == 1 else None)
+    return f"{len(finding.members)} clients" if alone is None else short(alone)
 
 
 def _moment(microseconds: int) -> datetime:

@@ -184,6 +184,7 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "step_autocorrelation": "period in the steps",
         "step_period": "length of that period",
         "straight": "straightness of the path (-1 to 1)",
+        "stream": "which of its queries this is about (0: all, 1: linked, 2: unlike the model's)",
         "stream_share": "share of its queries that this is about",
         "sweep_bases": "records that were swept",
         "sweep_column": "place of the column",
