@@ -181,7 +181,7 @@ class Gate(Strength):
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The gate itself."""
         value = float(self.measured.evaluate(block)[0])
-        carried = (value - self.honest) / (self.attack - self.honest)  # as plain numbers: explaining is most of the cost
+        carried = (value - self.honest) / (self.attack - self.honest)  # plain numbers: it is asked often
         share = min(max(0.0, carried), 1.0)  # NaN is 0
         return (Reason(str(self.measured).removeprefix("(").removesuffix(")"), value, share),)
 
