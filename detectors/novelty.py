@@ -109,7 +109,7 @@ class Novelty:
             return found
         asked = scheduled(blocks.counts)
         if asked.any():
-            statistic = self._strange(rows_of(blocks)[asked], fold_of(blocks.clients[asked]))
+            statistic = self._strange(rows_of(blocks, asked), fold_of(blocks.clients[asked]))
             p = self._tail.p_values(statistic, blocks.counts[asked])
             found[asked, 0] = np.clip(-np.log10(np.clip(np.nan_to_num(p, nan=1.0), LEAST_P, 1.0)) / DECADES, 0.0, 1.0)
         return found
@@ -131,13 +131,16 @@ class Novelty:
 
     def profile(self, blocks: Blocks, row: int) -> str | None:
         """The nearest profile's number."""
-        nearest = self._nearest(blocks, row)
-        return None if nearest is None else f"profile {int(nearest.profile[0]) + 1}"
+        if self._strange is None or blocks.clients is None:
+            return None
+        rows, folds = rows_of(blocks, slice(row, row + 1)), fold_of(blocks.clients[row : row + 1])
+        return f"profile {int(self._strange.profiles.which(rows, folds)[0]) + 1}"
 
     def _nearest(self, blocks: Blocks, row: int) -> Nearest | None:
         if self._strange is None or blocks.clients is None:
             return None
-        return self._strange.profiles.nearest(rows_of(blocks)[row : row + 1], fold_of(blocks.clients[row : row + 1]))
+        rows, folds = rows_of(blocks, slice(row, row + 1)), fold_of(blocks.clients[row : row + 1])
+        return self._strange.profiles.nearest(rows, folds)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that it has learnt, as arrays."""
@@ -155,6 +158,6 @@ class Novelty:
         )
 
 
-def rows_of(blocks: Blocks) -> Floats:
-    """The features looked at, (n, f)."""
-    return np.stack([blocks.feature(name) for name in looked_at(blocks.kind)], axis=1)
+def rows_of(blocks: Blocks, some: slice | NDArray[np.bool_] = slice(None)) -> Floats:
+    """The features looked at of some blocks, (n, f)."""
+    return np.stack([blocks.feature(name)[some] for name in looked_at(blocks.kind)], axis=1)

@@ -150,21 +150,24 @@ def mixed(a: np.uint64, b: np.uint64) -> np.uint64:
 
 
 @njit(cache=True)
-def code(packed: NDArray[np.uint8], centre: NDArray[np.float64], table: int) -> int:
-    """The bucket of a dense sketch in a table: on which sides of the model's mean its next BITS components lie."""
-    unit, found = 2.0 ** signed(packed[MAX_WIDTH + SEGMENTS]), 0
-    for bit in range(BITS):
-        j = (table * BITS + bit) % len(centre)
-        found = 2 * found + (np.int8(packed[j]) * unit > centre[j])
-    return found
+def encode(packed: NDArray[np.uint8], centre: NDArray[np.float64], codes: NDArray[np.int64]) -> None:
+    """Fill `codes` (TABLES,) with the bucket of a dense sketch in each table: on which sides of the model's mean its
+    next BITS components lie."""
+    unit, j = 2.0 ** signed(packed[MAX_WIDTH + SEGMENTS]), 0
+    for table in range(TABLES):
+        found = 0
+        for _ in range(BITS):
+            found = 2 * found + (np.int8(packed[j]) * unit > centre[j])
+            j = j + 1 if j + 1 < len(centre) else 0
+        codes[table] = found
 
 
 @njit(cache=True)
-def remember(index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], known: Known) -> None:
+def remember(index: Index, latest: Latest, number: int, codes: NDArray[np.int64]) -> None:
     """Put a dense query into its bucket of each table, over an earlier one of its client or over the oldest."""
     own = latest.clients[number % RING]
     for table in range(TABLES):
-        bucket = index.buckets[table, code(packed, known.centre, table)]
+        bucket = index.buckets[table, codes[table]]
         place, oldest = -1, 0
         for at in range(BUCKET):
             held = bucket[at]
@@ -176,20 +179,22 @@ def remember(index: Index, latest: Latest, number: int, packed: NDArray[np.uint8
 
 
 @njit(cache=True)
-def partner(index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], known: Known) -> tuple[int, float]:
+def partner(
+    index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], codes: NDArray[np.int64], width: int
+) -> tuple[int, float]:
     """The nearest of the model's latest queries that another client sent, and its distance; -1 where there is none, or
     where another client sent the very same input."""
     own = latest.clients[number % RING]
     best, least = -1, np.inf
     for table in range(TABLES):
-        for held in index.buckets[table, code(packed, known.centre, table)]:
+        for held in index.buckets[table, codes[table]]:
             if held <= number - ROOM or held < 0:
                 continue
             place = held % RING
             if latest.clients[place] == own or index.looked[place] == number:
                 continue
             index.looked[place] = number
-            distance = dense_distance(packed, latest.sketches[place], len(known.centre))
+            distance = dense_distance(packed, latest.sketches[place], width)
             if distance == 0.0:
                 return -1, 0.0
             if distance < least:
@@ -283,15 +288,18 @@ def patch_key(packed: NDArray[np.uint8], mask: np.uint64) -> np.uint64:
 
 
 @njit(cache=True)
-def dense_meetings(index: Index, latest: Latest, come: Arrivals, i: int, known: Known, out: Links) -> None:
+def dense_meetings(
+    index: Index, latest: Latest, come: Arrivals, i: int, known: Known, codes: NDArray[np.int64], out: Links
+) -> None:
     """Near inputs, and the same few changed places on different bases."""
     number, packed, entry = come.first + i, come.sketches[i], come.events[i]
     if len(known.centre) == 0:
         return
-    other, distance = partner(index, latest, number, packed, known)
-    remember(index, latest, number, packed, known)
+    encode(packed, known.centre, codes)
+    other, distance = partner(index, latest, number, packed, codes, len(known.centre))
+    remember(index, latest, number, codes)
     mask = np.uint64(entry.mask) if entry.flags & LINKED else np.uint64(0)
-    if other >= 0 and distance < known.widest and distance < known.limit * usual(packed, come.clients[i], known):
+    if other >= 0 and distance < known.widest and distance < known.limit * usual(packed, come.clients[i], codes, known):
         note(out, i, NEAR, other, known)
         mask = changes(DENSE, packed, latest.sketches[other % RING])
     key = patch_key(packed, mask)
@@ -324,6 +332,7 @@ def order_meetings(index: Index, come: Arrivals, i: int, known: Known, out: Link
 def link(kind: int, index: Index, latest: Latest, come: Arrivals, known: Known, out: Links) -> None:
     """Look for partners of n queries in turn, and leave each in the index. A client's exact repeats are passed over: a
     poller beside a popular input must not tie everybody together."""
+    codes = np.empty(TABLES, np.int64)
     for i in range(len(come.clients)):
         out.partner[i], out.channel[i], out.rare[i], out.met[i] = -1, -1, False, 0
         if come.events[i].flags & REPEAT:
@@ -333,7 +342,7 @@ def link(kind: int, index: Index, latest: Latest, come: Arrivals, known: Known, 
         elif kind == TEXT:
             text_meetings(index, come, i, known, out)
         elif kind == DENSE:
-            dense_meetings(index, latest, come, i, known, out)
+            dense_meetings(index, latest, come, i, known, codes, out)
         order_meetings(index, come, i, known, out)
 
 
@@ -341,9 +350,11 @@ def link(kind: int, index: Index, latest: Latest, come: Arrivals, known: Known, 
 def fill(buckets: NDArray[np.int64], sketches: NDArray[np.uint8], centre: NDArray[np.float64]) -> None:
     """Fill buckets (TABLES, 2 ** BITS, BUCKET) with the places of sketches, as many as there is room for."""
     buckets[:] = -1
+    codes = np.empty(TABLES, np.int64)
     for a in range(len(sketches)):
+        encode(sketches[a], centre, codes)
         for table in range(TABLES):
-            bucket = buckets[table, code(sketches[a], centre, table)]
+            bucket = buckets[table, codes[table]]
             for place in range(BUCKET):
                 if bucket[place] < 0:
                     bucket[place] = a
@@ -354,18 +365,20 @@ def fill(buckets: NDArray[np.int64], sketches: NDArray[np.uint8], centre: NDArra
 def again(index: Index, latest: Latest, first: int, stop: int, known: Known) -> None:
     """Fill the buckets anew from the ring, after the model's mean has moved."""
     index.buckets[:] = -1
+    codes = np.empty(TABLES, np.int64)
     for number in range(first, stop):
-        remember(index, latest, number, latest.sketches[number % RING], known)
+        encode(latest.sketches[number % RING], known.centre, codes)
+        remember(index, latest, number, codes)
 
 
 @njit(cache=True)
-def usual(packed: NDArray[np.uint8], client: np.uint64, known: Known) -> float:
+def usual(packed: NDArray[np.uint8], client: np.uint64, codes: NDArray[np.int64], known: Known) -> float:
     """How far ordinary inputs lie apart where a sketch is: its distance to the CROWDED-th nearest other client among
     the model's samples, infinite where its buckets hold fewer (the density of a neighbourhood: Breunig et al., SIGMOD
     2000). Pictures without contrast, or of one scene, lie close together without any two clients being one."""
     least, owners = np.full(CROWDED, np.inf), np.zeros(CROWDED, np.uint64)
     for table in range(TABLES):
-        for a in known.buckets[table, code(packed, known.centre, table)]:
+        for a in known.buckets[table, codes[table]]:
             if a >= 0 and known.clients[a] != client:
                 distance = dense_distance(packed, known.sketches[a], len(known.centre))
                 if distance < least[CROWDED - 1]:
@@ -392,10 +405,12 @@ def insert(least: NDArray[np.float64], owners: NDArray[np.uint64], distance: flo
 def crossings(sketches: NDArray[np.uint8], clients: NDArray[np.uint64], known: Known, out: NDArray[np.float64]) -> None:
     """Fill `out` (n, 2) with each sample's distance to the nearest of another client, and with what is usual there.
     Where another client sent the very same input both are infinite: such a query makes no link."""
+    codes = np.empty(TABLES, np.int64)
     for a in range(len(sketches)):
+        encode(sketches[a], known.centre, codes)
         least = np.inf
         for b in range(len(sketches)):
             if clients[a] != clients[b]:
                 least = min(least, dense_distance(sketches[a], sketches[b], len(known.centre)))
         out[a, 0] = least if least > 0.0 else np.inf
-        out[a, 1] = usual(sketches[a], clients[a], known)
+        out[a, 1] = usual(sketches[a], clients[a], codes, known)

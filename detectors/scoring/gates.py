@@ -171,8 +171,7 @@ class Gate(Strength):
 
     def evaluate(self, blocks: Blocks) -> Floats:
         """(x - honest) / (attack - honest), clipped; LEAST where x is not known."""
-        with np.errstate(all="ignore"):
-            carried = (self.measured.evaluate(blocks) - self.honest) / (self.attack - self.honest)
+        carried = (self.measured.evaluate(blocks) - self.honest) / (self.attack - self.honest)
         return np.minimum(np.fmax(carried, LEAST), MOST)  # fmax: NaN is LEAST
 
     def reach(self, unknown: frozenset[str]) -> float:
@@ -181,8 +180,10 @@ class Gate(Strength):
 
     def decisive(self, block: Blocks) -> tuple[Reason, ...]:
         """The gate itself."""
-        value, share = self.measured.evaluate(block)[0], shares(self, block)
-        return (Reason(str(self.measured).removeprefix("(").removesuffix(")"), float(value), share),)
+        value = float(self.measured.evaluate(block)[0])
+        carried = (value - self.honest) / (self.attack - self.honest)  # plain numbers: it is asked often
+        share = min(max(0.0, carried), 1.0)  # NaN is 0
+        return (Reason(str(self.measured).removeprefix("(").removesuffix(")"), value, share),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ class NamedTests:
 
     def score(self, blocks: Blocks) -> Floats:
         """Strength of each test for each block, shape (n, len(tests)), between 0 and 1."""
-        columns = [expression.evaluate(blocks) for expression in self.expressions.values()]
+        with np.errstate(all="ignore"):  # once for all gates: each would take longer to ask for it than to evaluate
+            columns = [expression.evaluate(blocks) for expression in self.expressions.values()]
         return np.clip(np.stack(columns, axis=1), 0.0, 1.0)
 
     def reasons(self, blocks: Blocks, row: int, test: int) -> tuple[Reason, ...]:

@@ -63,13 +63,20 @@ class Profiles:
             surprise[folds == fold] = -self.halves[1 - fold].log_density(squashed[folds == fold])
         return surprise
 
+    def which(self, rows: Floats, folds: Folds) -> NDArray[np.int64]:
+        """For each row (n, f) the number of the most probable profile of the mixture that judges it, (n,)."""
+        return self._which(self.squash(rows), folds)
+
+    def _which(self, squashed: Floats, folds: Folds) -> NDArray[np.int64]:
+        profile = np.empty(len(squashed), np.int64)
+        for fold in (0, 1):
+            profile[folds == fold] = self.halves[1 - fold].log_parts(squashed[folds == fold]).argmax(axis=1)
+        return profile + np.where(folds == 1, 0, len(self.halves[0].level))
+
     def nearest(self, rows: Floats, folds: Folds, top: int = 5) -> Nearest:
         """For each row (n, f) the most probable profile of the mixture that judges it, and the `top` departures."""
         squashed = self.squash(rows)
-        profile = np.empty(len(rows), np.int64)
-        for fold in (0, 1):
-            profile[folds == fold] = self.halves[1 - fold].log_parts(squashed[folds == fold]).argmax(axis=1)
-        profile += np.where(folds == 1, 0, len(self.halves[0].level))
+        profile = self._which(squashed, folds)
         mean, spread = (np.concatenate([getattr(half, part) for half in self.halves]) for part in ("mean", "spread"))
         residual = (squashed - mean[profile]) / spread[profile]
         feature = np.argsort(-np.abs(residual), axis=1, kind="stable")[:, :top]

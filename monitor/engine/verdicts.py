@@ -101,8 +101,9 @@ class Court:
         for row in np.flatnonzero(speaks.any(axis=1)).tolist():
             tests = np.flatnonzero(speaks[row]).tolist()
             pieces = [self._evidence(judged, row, test, evalues[row, test]) for test in tests]
-            at = place_of(judged.bank, judged.blocks, row)
-            named = self.profiles.near(model, at)
+            novel = any(piece.family == NOVELTY for piece in pieces)
+            at = place_of(judged.bank, judged.blocks, row) if novel or self.profiles.known.get(model) else None
+            named = None if at is None else self.profiles.near(model, at)
             if named is not None:  # a kind that the operator knows is no news; what looks like an attack still is
                 pieces = [piece for piece in pieces if piece.family != NOVELTY]
             if pieces:

@@ -161,7 +161,8 @@ class View:
             sub, at = routed(step, out, stream.number)
             if len(sub):
                 walked = stream.walk(sub, self.baseline, self._sensitive, self._subroom)
-                yield self._judge(stream, walked, step, at[walked.at], known)
+                if len(walked.at):
+                    yield self._judge(stream, walked, step, at[walked.at], known)
         floors = [one.floors for one in self.streams]
         given = Context(self.baseline, self._sensitive, self.bank, self.usual, floors)
         yield from self.campaigns.feed(step, keys, links, known, given)
