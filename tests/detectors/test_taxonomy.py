@@ -100,3 +100,11 @@ def test_the_check_sees_an_id_in_code_and_an_unknown_one_in_a_manual_text() -> N
     found = dict(strings('"""Like AML.T9999."""\nTECHNIQUE = "AML.T0024.003"\n'))
     assert found == {"Like AML.T9999.": True, "AML.T0024.003": False}
     assert ID.findall(" ".join(found)) == ["AML.T9999", "AML.T0024.003"]
+
+
+def test_an_entry_has_a_page_of_its_own_sort() -> None:
+    entry = family("inversion")
+    technique, mitigation = entry.techniques[0], entry.mitigations[0]
+    assert technique.reference == f"https://atlas.mitre.org/techniques/{technique.id}"
+    assert technique.tactic.reference == f"https://atlas.mitre.org/tactics/{technique.tactic.id}"
+    assert mitigation.reference == f"https://atlas.mitre.org/mitigations/{mitigation.id}"

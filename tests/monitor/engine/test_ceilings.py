@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from queries import MINUTE, NAN, START, Query, columns
 
+from detectors.sketch.queries import OPAQUE
 from monitor.engine.bank import Bank
 from monitor.engine.callers import TRIED, Callers
-from monitor.engine.partition import SHAPES, PartitionEngine
-from monitor.engine.step import LABELS, Names
+from monitor.engine.partition import SHAPES, Origin, PartitionEngine, lineage
+from monitor.engine.step import LABELS, Names, Shape
 from monitor.engine.verdicts import Court
+from monitor.engine.view import View
 from monitor.formats.native import encode
 
 SLOW = os.environ.get("NUMBA_DISABLE_JIT") == "1"
@@ -187,3 +190,30 @@ def test_state_that_does_not_fit_is_refused() -> None:
             missing = {key: array for key, array in arrays.items() if key != name}
             with pytest.raises(ValueError, match="incomplete"):
                 restore(missing)
+
+
+def test_state_of_more_models_than_the_ceiling_is_refused() -> None:
+    engine = recorded.engine()
+    engine.feed(columns([Query(model=f"m{n}") for n in range(3)]))
+    arrays, bank = engine.dump(), recorded.every()
+    PartitionEngine.restore(recorded.PARTITION, recorded.engine_settings(models=3), bank, arrays)
+    with pytest.raises(ValueError, match="more models than the settings allow"):
+        PartitionEngine.restore(recorded.PARTITION, recorded.engine_settings(models=2), bank, arrays)
+
+
+def test_a_view_refuses_what_other_detectors_left() -> None:
+    view = View("m", Shape(OPAQUE, 0), 8, recorded.every())
+    arrays = view.dump()
+    view.load(arrays)
+    with pytest.raises(ValueError, match="another bank of detectors"):
+        view.load(arrays | {"floors": arrays["floors"][:, 1:]})
+
+
+def test_a_program_that_was_not_installed_has_an_unknown_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    assert lineage(recorded.PARTITION, Origin("c0", "")).detector_version != "unknown"
+    monkeypatch.setattr("monitor.engine.partition.version", missing)
+    found = lineage(recorded.PARTITION, Origin("c0", ""))
+    assert (found.detector_version, found.config_hash, found.key_epochs) == ("unknown", "c0", ())

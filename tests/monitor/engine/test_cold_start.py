@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 from typing import Any
@@ -112,6 +113,9 @@ def test_a_standing_names_what_is_missing_and_who_waits() -> None:
     assert (hearings["extraction"].state, hearings["probes"].state) == ("partly", "speaks")
     assert "noise" in hearings["extraction"].waiting
     assert hearings["attribute"].state == "blind"
+    tree = before.tree()
+    assert [gap["what"] for gap in tree["gaps"]] == [gap.what for gap in before.gaps]
+    assert json.loads(json.dumps(tree))["hearings"][0]["detector"] == before.hearings[0].detector
     engine.feed(part(ordinary(), 100, len(ordinary())))
     after = only(engine)
     assert ([gap.what for gap in after.gaps], after.distances) == ([CLIENTS], "learnt"), "there are few of them"
@@ -224,8 +228,6 @@ def test_two_accounts_of_an_attacker_raise_no_floor() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused_with_a_reason(change: Any, reason: str) -> None:
-    import json
-
     head = change(json.loads(taught()["head"].tobytes()))
     with pytest.raises(ValueError, match=reason):
         unpack(taught() | {"head": np.frombuffer(json.dumps(head).encode(), np.uint8)}, recorded.every())
