@@ -17,19 +17,19 @@ that of ordinary clients, each of whom has a rate of its own. Look-alikes: the o
 >>> copies = one_block(
 ...     1,
 ...     step_autocorrelation=0.98, repeat=0.0, straight=-0.5, changed=0.8, star=0.9, clusters=0.5, near=0.6,
-...     label_entropy=1.6, error_autocorrelation=0.4, fill=60
+...     label_entropy=1.6, error_autocorrelation=0.4, fill=60, run_length=0.2
 ... )
 >>> video_bursts = one_block(
 ...     1,
 ...     step_autocorrelation=0.98, repeat=0.0, straight=0.9, changed=0.8, star=0.9, clusters=0.5, near=0.6,
-...     label_entropy=1.6, error_autocorrelation=0.4, fill=60
+...     label_entropy=1.6, error_autocorrelation=0.4, fill=60, run_length=0.2
 ... )
 >>> suspects, customers = (
 ...     one_block(2, training_hits=0.5, distinct=40, training_surprise=surprise, one_column_away=0.1)
 ...     for surprise in (7.4, 0.9)
 ... )
 >>> [round(float(Membership().score(block).max()), 2) for block in (copies, video_bursts, suspects, customers)]
-[1.0, 0.0, 1.0, 0.0]
+[1.0, 0.0, 1.0, 0.15]
 """
 
 from __future__ import annotations
