@@ -182,7 +182,7 @@ class Gate(Strength):
         """The gate itself."""
         value = float(self.measured.evaluate(block)[0])
         carried = (value - self.honest) / (self.attack - self.honest)  # plain numbers: it is asked often
-        share = min(max(0.0, carried), 1.0)  # NaN is 0
+        share = 0.0 if carried != carried else min(max(carried, 0.0), 1.0)  # NaN is 0, -0 stays as it was
         return (Reason(str(self.measured).removeprefix("(").removesuffix(")"), value, share),)
 
 
