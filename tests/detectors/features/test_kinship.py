@@ -14,12 +14,14 @@ from detectors.features.kinship import (
     RING,
     ROOM,
     SPAN,
+    TABLES,
     Arrivals,
     Index,
     Known,
     Latest,
     Links,
     crossings,
+    encode,
     insert,
     link,
     patch_key,
@@ -271,9 +273,11 @@ def test_the_usual_distance_counts_other_clients_once() -> None:
     samples[:, 0] = [1.0, 1.1, 1.2, 2.0, 4.0, 8.0]
     of = known(24, samples)._replace(clients=np.array([1, 1, 1, 2, 3, 4], np.uint64))
     one = dense(np.zeros((1, 24)))[0]
-    assert usual(one, np.uint64(9), of) == pytest.approx(4.0, rel=0.05)
-    assert usual(one, np.uint64(2), of) == pytest.approx(8.0, rel=0.05)
-    assert usual(one, np.uint64(2), of._replace(clients=np.full(6, 2, np.uint64))) == np.inf
+    codes = np.empty(TABLES, np.int64)
+    encode(one, of.centre, codes)
+    assert usual(one, np.uint64(9), codes, of) == pytest.approx(4.0, rel=0.05)
+    assert usual(one, np.uint64(2), codes, of) == pytest.approx(8.0, rel=0.05)
+    assert usual(one, np.uint64(2), codes, of._replace(clients=np.full(6, 2, np.uint64))) == np.inf
 
 
 def test_the_smallest_distances_of_different_owners() -> None:
