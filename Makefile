@@ -9,7 +9,7 @@ COVER := --cov=detectors --cov=monitor.engine --cov-branch
 DETECTION := tests/benchmarks/detection
 SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
-	tests/detectors/scoring/test_running.py tests/monitor/engine/test_clock.py
+	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
 .PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench bench-detection bench-studies constraints clean
 .NOTPARALLEL:

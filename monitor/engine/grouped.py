@@ -25,7 +25,6 @@ Ints = NDArray[np.int64]
 GROUPED: Final = 4  # the number of the stream of all of a group's queries
 MOST: Final = 4 * GROUPS  # windows of groups
 TOLD: Final = 128  # latest queries of a group of which it is known who sent them and what they share
-SUMMED: Final = ("access", "cost")  # families that a sum over clients says nothing of: many callers are many
 
 
 class Turn(NamedTuple):
@@ -129,7 +128,6 @@ class Grouped:
         members = [self._active(said[i], roster) for i in at.tolist()]
         heard = turns.coordinated(shared) & (np.array([len(one) for one in members]) >= SMALLEST)
         running = stream.strengths(walked, blocks, given.bank) * heard[:, None]
-        running[:, np.isin(given.bank.families, SUMMED)] = 0.0
         yield Judged(
             index=step.index[at],
             clients=names,

@@ -24,6 +24,7 @@ from monitor.engine.bank import Bank
 from monitor.engine.step import Shape, Step
 
 ALL: Final = 0
+VOLUMES: Final = ("access", "cost")  # families
 SUBSTREAMS: Final = (CHAINED, STRANGE)
 CHUNK: Final = 1_024  # queries that the kernel walks at once, which bounds its room
 
@@ -88,9 +89,11 @@ class Stream:
         """What each test says of each block together with the block before, (n, tests).
 
         Detectors that learn are asked about all queries of a client alone: what they know is what whole clients do.
+        So are those of volumes: a part of a client's queries comes at a rate of its own, and many callers are many.
         """
         found, running = bank.score(blocks), np.zeros((len(blocks), len(bank)))
-        found[:, bank.learnt] *= self.number == ALL
+        if self.number != ALL:
+            found[:, bank.learnt | np.isin(bank.families, VOLUMES)] = 0.0
         windows = self.windows
         run(walked.slots, walked.counts.astype(np.int32), found, windows.last, windows.peak, running)
         running[:, bank.learnt] = found[:, bank.learnt]  # calibrated block by block

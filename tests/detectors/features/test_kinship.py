@@ -272,7 +272,8 @@ def test_the_usual_distance_counts_other_clients_once() -> None:
     samples = np.zeros((6, 24))
     samples[:, 0] = [1.0, 1.1, 1.2, 2.0, 4.0, 8.0]
     of = known(24, samples)._replace(clients=np.array([1, 1, 1, 2, 3, 4], np.uint64))
-    one, codes = dense(np.zeros((1, 24)))[0], np.empty(TABLES, np.int64)
+    one = dense(np.zeros((1, 24)))[0]
+    codes = np.empty(TABLES, np.int64)
     encode(one, of.centre, codes)
     assert usual(one, np.uint64(9), codes, of) == pytest.approx(4.0, rel=0.05)
     assert usual(one, np.uint64(2), codes, of) == pytest.approx(8.0, rel=0.05)
