@@ -74,7 +74,7 @@ class Extraction(NamedTests):
         "uniform": all_of(
             gate("atypical", honest=2.4, attack=3.4),
             gate("distinct", honest=8, attack=14),
-            gate("near", honest=0.9, attack=0.7),
+            gate("near", honest=0.7, attack=0.5),  # who asks "what if?" of strange rows has them near each other
             gate("sweep_top", honest=0.9, attack=0.7),
         ),
         "leaves": all_of(

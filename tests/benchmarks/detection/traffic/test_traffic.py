@@ -276,7 +276,8 @@ def test_every_behaviour_of_pictures_runs_in_colour(colour: World, role: Role) -
 
 @pytest.mark.parametrize("kind", ["hop-skip-jump", "oars-nes", "oars-hsj", "nes", "rgf"])
 def test_evasion_flips_a_tile_nearby(colour: World, kind: str) -> None:
-    assert np.median([flips(ask) for ask in run(colour, kind, 250, 3)]) < 0.5
+    asked = 400 if kind == "oars-hsj" else 250  # steps that are too large to look alike also take longer
+    assert np.median([flips(ask) for ask in run(colour, kind, asked, 3)]) < 0.5
 
 
 @pytest.mark.parametrize(
