@@ -91,9 +91,11 @@ def test_blocks_name_their_stream_and_its_share_of_the_clients_queries() -> None
     assert main.features["stream"].tolist() == [ALL]
 
 
-def said(number: int, strengths: list[list[float]]) -> tuple[list[list[float]], Stream]:
+def said(number: int, strengths: list[list[float]], family: str = "evasion") -> tuple[list[list[float]], Stream]:
     """What becomes of the strengths of a named and a learnt test at a client's first blocks."""
-    bank: Any = SimpleNamespace(score=lambda _: np.array(strengths), learnt=np.array([False, True]))
+    bank: Any = SimpleNamespace(
+        score=lambda _: np.array(strengths), learnt=np.array([False, True]), families=np.array([family, "novelty"])
+    )
     bank = type("Saying", (SimpleNamespace,), {"__len__": lambda _: 2})(**vars(bank))
     stream = Stream(number, ROW, 4, 2)
     stream.windows.slots([bytes(16)], [b""])
@@ -107,6 +109,13 @@ def test_named_tests_have_to_say_it_twice_and_learnt_ones_are_asked_about_all_qu
     assert [row[1] for row in found] == [0.5, 0.25, 0.75], "block by block"
     assert [row[0] for row in found] == pytest.approx([ALONE * 0.2, 0.6, 0.9]), "together with the block before"
     assert stream.windows.peak[0, 0] == pytest.approx(0.9)
+
+
+def test_volumes_are_those_of_whole_clients() -> None:
+    assert said(ALL, [[1.0, 0.0], [1.0, 0.0]], "cost")[0][1][0] == 1.0
+    found, stream = said(CHAINED, [[1.0, 0.0], [1.0, 0.0]], "cost")
+    assert not np.any(found)
+    assert not stream.windows.peak.any()
 
 
 def test_learnt_tests_say_nothing_of_a_sub_stream() -> None:
