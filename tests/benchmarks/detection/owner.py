@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import numba
+import zstandard
 
 from monitor.config.engine import EngineSettings, ModelSettings
 from monitor.config.settings import Settings
@@ -39,7 +40,7 @@ def fingerprinted(log: Path, folder: Path) -> dict[str, ModelSettings]:
     """What the owner says of the scene's models, with fingerprints of the training records that lie beside the log, if
     any; the files go into the folder."""
     training, model = training_of(log), name_of(log).rsplit("-", 1)[0]
-    if not training.is_file():
+    if not training.is_file() or not zstandard.open(training).read(1):  # an assistant has no records
         return SENSITIVE
     found = gather(training, model, OPEN_KEYS, Limits(), Wish(), lambda _: None)
     path = folder / f"{model}.fingerprints"
