@@ -66,7 +66,11 @@ class Evasion(NamedTests):
             gate("near", honest=0.40, attack=0.60),
             gate("collinear", honest=0.40, attack=0.32),  # a counterfactual page halves lines and does nothing else,
             gate("cluster_size", honest=10, attack=16),  # and has its answer after a handful of steps
-            gate("label_entropy", honest=1.7, attack=1.4),
+            gate("label_entropy", honest=1.55, attack=1.25),
+            gate(feature("far") / feature("near_step"), honest=0.85, attack=1.25),  # a poller in doubt: a ball of noise
+            gate(
+                "interleaved", honest=0.50, attack=0.25
+            ),  # one search after the other, not strangers that happen to be near
         ),
         "fall": all_of(
             gate("fall", honest=0.30, attack=0.50),
@@ -87,6 +91,8 @@ class Evasion(NamedTests):
             gate("largest_cluster", honest=0.25, attack=0.40),
             gate("repeat", honest=0.7, attack=0.5),
             gate("label_entropy", honest=1.7, attack=1.4),
+            gate("cluster_size", honest=12, attack=18),
+            gate("interleaved", honest=0.50, attack=0.25),
         ),
         "walk": all_of(
             gate("near", honest=0.80, attack=0.92),
@@ -99,6 +105,9 @@ class Evasion(NamedTests):
             any_of(gate("error_p50", honest=0.35, attack=0.70), gate("star", honest=0.06, attack=0.14)),  # no poller
             NOT_STRAIGHT,
             gate("label_entropy", honest=1.3, attack=1.0),
+            gate(feature("far") / feature("near_step"), honest=0.50, attack=0.68),
+            gate("near_step_spread", honest=0.06, attack=0.12),
+            gate("cluster_size", honest=12, attack=18),
         ),
         "sparse": all_of(
             gate("changed", honest=0.20, attack=0.12),
@@ -132,6 +141,7 @@ class Evasion(NamedTests):
             gate("fill", honest=25, attack=35),
             gate("star", honest=0.95, attack=0.80),  # of what is linked at all: an explainer returns to its picture
             NOT_STRAIGHT,
+            gate("collinear", honest=0.30, attack=0.15),  # restoration goes back along its lines
         ),
         "coordinates": all_of(
             gate("changed", honest=0.10, attack=0.06),

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, gate
+from detectors.scoring.gates import all_of, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, ROWS
 
@@ -39,8 +39,9 @@ class Extraction(NamedTests):
             gate("changed", honest=0.30, attack=0.50),
             gate("near_step_spread", honest=0.75, attack=0.50),
             gate("largest_cluster", honest=0.15, attack=0.11),
-            gate("label_entropy", honest=1.2, attack=1.6),
+            gate("label_entropy", honest=1.5, attack=1.85),
             gate("repeat", honest=0.2, attack=0.1),
+            gate("far", honest=0.54, attack=0.66),
         ),
         "mixup": all_of(
             gate("far", honest=0.82, attack=0.77),
@@ -50,7 +51,7 @@ class Extraction(NamedTests):
             gate("near", honest=0.75, attack=0.60),
             gate("near", honest=0.08, attack=0.16),
             gate("run_length", honest=0.12, attack=0.06),
-            gate("low_margin", honest=0.12, attack=0.18),
+            gate("low_margin", honest=0.18, attack=0.32),
             gate("label_entropy", honest=1.7, attack=1.95),
             gate("step_autocorrelation", honest=0.60, attack=0.50),
             gate("error_p50", honest=0.7, attack=0.4),
@@ -63,19 +64,30 @@ class Extraction(NamedTests):
             gate("near", honest=0.12, attack=0.04),
             gate("label_entropy", honest=1.9, attack=1.6),
             gate("repeat", honest=0.3, attack=0.1),
+            gate("far_spread", honest=0.26, attack=0.18),  # noise is as far from noise as from anything; scenes are not
+            gate("error_autocorrelation", honest=0.75, attack=0.50),
+            gate("straight", honest=-0.05, attack=-0.18),
         ),
         "independent": all_of(
             gate("dependence", honest=-1.0, attack=-1.3),
             gate("one_column_away", honest=0.35, attack=0.20),
             gate("constant_lag_repeat", honest=0.15, attack=0.05),
             gate("distinct", honest=32, attack=48),
-            gate("near", honest=0.6, attack=0.4),
+            gate("near", honest=0.36, attack=0.16),
+            gate("columns_moved", honest=0.50, attack=0.25),
+            gate("repeat", honest=0.14, attack=0.05),
         ),
         "uniform": all_of(
             gate("atypical", honest=2.4, attack=3.4),
             gate("distinct", honest=8, attack=14),
             gate("near", honest=0.7, attack=0.5),  # who asks "what if?" of strange rows has them near each other
-            gate("sweep_top", honest=0.9, attack=0.7),
+            gate("sweep_top", honest=0.6, attack=0.3),
+            gate("repeat", honest=0.14, attack=0.05),
+            where_known(
+                "dependence",
+                gate("dependence", honest=-0.6, attack=-1.2),
+                otherwise=gate("distinct", honest=8, attack=14),
+            ),
         ),
         "leaves": all_of(
             gate("one_column_away", honest=0.85, attack=0.92),

@@ -49,6 +49,16 @@ TAKEN_OVER = all_of(  # another answer than the base's own has risen, and stays
 )
 
 
+NARROWER = any_of(  # than any one picture's versions: far smoother than nature, or many pictures that come once each
+    all_of(gate("error_p90", honest=0.0, attack=-0.6), gate("error_p50", honest=-0.70, attack=-1.25)),
+    all_of(
+        gate("run_length", honest=0.40, attack=0.20),
+        gate("clusters", honest=0.22, attack=0.38),
+        gate("near", honest=0.85, attack=0.70),
+    ),
+)
+
+
 class Inversion(NamedTests):
     """Climbs of one label's confidence from an unnatural start, and inputs from a generator."""
 
@@ -59,11 +69,13 @@ class Inversion(NamedTests):
         "climb": all_of(
             gate("near", honest=0.80, attack=0.92),
             gate("largest_cluster", honest=0.60, attack=0.80),
-            gate("far", honest=0.10, attack=0.16),
+            gate("far", honest=0.16, attack=0.22),
             NOT_STRAIGHT,
             any_of(UNNATURAL, TAKEN_OVER),
             any_of(gate("rise", honest=0.25, attack=0.50), gate("record_highs", honest=1.0, attack=2.5)),
             gate("flip_low_margin", honest=0.30, attack=0.18),
+            gate("near_step_spread", honest=0.08, attack=0.13),  # a poller's steps are all alike
+            gate("collinear", honest=0.30, attack=0.18),  # restoration goes back along its lines
         ),
         "ascent": all_of(  # large steps: no links, yet all near one start that no camera took, and ever surer
             gate("far", honest=0.74, attack=0.64),
@@ -86,6 +98,7 @@ class Inversion(NamedTests):
             gate("collinear", honest=0.40, attack=0.25),  # mixtures of two pictures are smooth as well
             NOT_OF_COPIES,
             NOT_STRAIGHT,
+            NARROWER,
         ),
         "generator": all_of(
             gate("error_p50", honest=-1.6, attack=-2.4),

@@ -37,7 +37,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from detectors.scoring.evidence import DECADES
-from detectors.scoring.gates import all_of, any_of, gate, where_known
+from detectors.scoring.gates import all_of, any_of, feature, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
 
@@ -51,6 +51,13 @@ HITS = all_of(
     gate("training_hits", honest=0.25, attack=0.35),
     gate("training_surprise", honest=0.0, attack=DECADES),
     gate("distinct", honest=8, attack=14),
+)
+
+
+BASES = where_known(  # copies of training records, or one recipe for all: an augmentation draws shifts anew
+    "training_hits",
+    any_of(gate("training_hits", honest=0.0, attack=0.02), gate("far_spread", honest=0.18, attack=0.12)),
+    otherwise=gate("fill", honest=24, attack=36),
 )
 
 
@@ -71,6 +78,14 @@ class Membership(NamedTests):
             gate("label_entropy", honest=0.6, attack=0.9),
             gate("error_autocorrelation", honest=0.95, attack=0.85),
             gate("fill", honest=24, attack=36),
+            BASES,
+        ),
+        "copies": all_of(  # the record itself among its copies, or along its way to the boundary: label-only
+            gate(feature("training_hits") * feature("distinct"), honest=0.8, attack=2.2),
+            gate("training_surprise", honest=0.9, attack=1.6),
+            gate("near", honest=0.18, attack=0.32),
+            gate("repeat", honest=0.30, attack=0.15),
+            gate("straight", honest=0.0, attack=-0.1),
         ),
         "boundary": all_of(
             where_known(
@@ -91,6 +106,8 @@ class Membership(NamedTests):
             gate("near", honest=0.45, attack=0.60),
             gate("clusters", honest=0.50, attack=0.40),
             gate("repeat", honest=0.3, attack=0.2),
+            gate("cluster_size", honest=3, attack=6.5),
+            gate("star", honest=0.95, attack=0.65),
         ),
         "hits": where_known(  # a sweep over training records is another attack
             "one_column_away", all_of(HITS, gate("one_column_away", honest=0.4, attack=0.2)), otherwise=HITS

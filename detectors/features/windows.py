@@ -17,6 +17,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 SLOT_STEP: Final = 256  # slots and pages are added in steps of at least this many, or an eighth of what there is
 PSEUDONYM: Final = 16
+SLOTTED: Final = ("names", "groups", "last", "capital", "peak", "headers", "trails", "classes")
 
 
 class Windows:
@@ -35,7 +36,8 @@ class Windows:
         self._spare: list[int] = []
         self.names = np.zeros((0, PSEUDONYM), np.uint8)
         self.groups = np.zeros((0, PSEUDONYM), np.uint8)
-        self.last = np.zeros((0, tests), np.float32)
+        self.last = np.zeros((0, tests), np.uint8)
+        self.capital = np.zeros((0, tests), np.float32)
         self.peak = np.zeros((0, tests), np.float32)
         self.state = State(
             headers=np.zeros(0, HEADER),
@@ -59,7 +61,7 @@ class Windows:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays, grown ahead of use included."""
-        own = (self.names, self.groups, self.last, self.peak)
+        own = (self.names, self.groups, self.last, self.capital, self.peak)
         return sum(array.nbytes for array in (*own, *self.state))
 
     def slots(self, clients: Sequence[bytes], groups: Sequence[bytes]) -> NDArray[np.int32]:
@@ -122,12 +124,12 @@ class Windows:
         state = self.state
         state.headers[slot] = np.zeros((), HEADER)
         state.trails[slot], state.classes[slot], state.pages[slot] = 0, 0, -1
-        self.last[slot], self.peak[slot] = 0, 0
+        self.last[slot], self.capital[slot], self.peak[slot] = 0, 0, 0
 
     def _grow_slots(self) -> None:
         old = len(self.state.headers)
         new = min(self.most, old + max(SLOT_STEP, old // 8))
-        for array in (self.names, self.groups, self.last, self.peak, *self.state[:4]):
+        for array in (self.names, self.groups, self.last, self.capital, self.peak, *self.state[:4]):
             array.resize((new, *array.shape[1:]), refcheck=False)
         self.state.pages[old:] = -1
         self._spare.extend(range(new - 1, old - 1, -1))
@@ -155,6 +157,7 @@ class Windows:
             "names": self.names[order],
             "groups": self.groups[order],
             "last": self.last[order],
+            "capital": self.capital[order],
             "peak": self.peak[order],
             "headers": state.headers[order],
             "trails": state.trails[order],
@@ -180,8 +183,8 @@ class Windows:
         taken = self.state.free[self.state.control[0] : self.state.control[0] + len(arrays["entries"])].copy()
         self.state.pages[:clients][np.arange(self._pages) < held[:, None]] = taken
         self.state.entries[taken], self.state.sketches[taken] = arrays["entries"], arrays["sketches"]
-        own = (self.names, self.groups, self.last, self.peak, *self.state[:3])
-        for array, name in zip(own, ("names", "groups", "last", "peak", "headers", "trails", "classes"), strict=True):
+        own = (self.names, self.groups, self.last, self.capital, self.peak, *self.state[:3])
+        for array, name in zip(own, SLOTTED, strict=True):
             array[:clients] = arrays[name]
         self._table = OrderedDict((self.name(slot), slot) for slot in range(clients))
         self.state.control[1], self.evicted = arrays["counts"]

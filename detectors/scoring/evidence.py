@@ -16,7 +16,9 @@ from detectors.contract import Floats
 
 SPEAKS: Final = 0.5  # the structural floor of every named test
 DECADES: Final = 6.0  # orders of magnitude from strength 0 to 1
-ALONE: Final = 0.8  # what a client's first block counts, as nothing confirms it
+ALONE: Final = 0.8  # what a client's first block counts in its level, as nothing confirms it
+STAKE: Final = 0.4  # the strength at which a block neither wins nor loses capital: an honest client's blocks lose
+MOST: Final = 1.0  # capital that a client can gather: an attack that has ended is forgotten within a few blocks
 
 # What it costs the owner of a model if the claim is true and the attack succeeds: personal data of the training set
 # first, then the model itself and its integrity, then money and access; novelty claims nothing yet.
@@ -41,13 +43,14 @@ Severity = Literal["low", "medium", "high", "critical"]
 
 
 def named_evidence(strength: Floats, raised: Floats | float = SPEAKS) -> Floats:
-    """E-value of a named test from its strength of 0 to 1 (two neighbouring blocks): 10 ^ (6 (strength - lift)).
+    """E-value of a named test from its running strength of 0 to 1 (running.run): 10 ^ (6 (strength - lift)).
 
-    A prior, not a fit: strength 0.5 means 1,000, which is what 0.18 to 0.24 % of honest clients of known kinds reached
-    on the development scenes, all tests together. No fit of ours can know more: bounded gate scores have no Pareto
-    tail, and a few hundred clients do not resolve 1 in 1,000. What a model's own clients teach enters as its
-    `raised` floor (raised_floor), which only ever lifts the strength needed: there e is 1,000 instead. It
-    fails for honest kinds of use that are built like the attack (counterfactual search: 10 of 36 clients).
+    Each block multiplies a client's e-value by 10 ^ (6 (strength - STAKE)), and it starts anew at 1 rather than fall
+    below: an e-detector (Shin, Ramdas and Rinaldo, E-detectors, New England Journal of Statistics in Data Science
+    2023, section 2), which is Page's sum on a logarithmic scale. The bet is a prior, not a fit: bounded gate scores
+    have no Pareto tail, and a few hundred clients do not resolve 1 in 1,000. What a model's own clients teach enters
+    as its `raised` floor (raised_floor), which only ever lifts the strength needed: there e is 1,000 instead. It
+    fails for honest kinds of use that are built like the attack, as a counterfactual search is.
 
     >>> named_evidence(np.array([0.0, 0.5, 0.7])).round(1).tolist(), named_evidence(np.array([0.7]), 0.7).tolist()
     ([1.0, 1000.0, 15848.9], [1000.0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from detectors.contract import Blocks, Detector, Floats, LearningDetector, Reason
 from detectors.scoring.nesting import inside, nested
 from monitor.engine.training import Training
+
+VOLUMES: Final = ("access", "cost")  # families that count what a client asks for, whatever it asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Test:
 class Bank:
     """Detectors in a fixed order. `sensitive` maps a model's name to keyed hashes of the columns that its operator has
     marked as sensitive, with their names, which the operator wrote down and a finding may therefore show; `training`
-    to what is known of the records that it was trained on."""
+    to what is known of the records that it was trained on. `whole` (tests,) marks those that are asked about all
+    queries of a client alone."""
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Bank:
         )
         self.families = np.array([test.family for test in self.tests])
         self.learnt = np.array([test.learnt for test in self.tests], np.bool_)
+        self.whole = self.learnt | np.isin(self.families, VOLUMES)
         self._learners = [detector for detector in self.detectors if isinstance(detector, LearningDetector)]
         self._owner = [(detector, at) for detector in self.detectors for at in range(len(detector.tests))]
 

@@ -127,7 +127,8 @@ class Grouped:
         blocks = replace(blocks, features={**blocks.features, **columns})
         members = [self._active(said[i], roster) for i in at.tolist()]
         heard = turns.coordinated(shared) & (np.array([len(one) for one in members]) >= SMALLEST)
-        running = stream.strengths(walked, blocks, given.bank) * heard[:, None]
+        floors = given.floors[self.streams.index(stream)]
+        running = stream.strengths(walked, blocks, given.bank, floors) * heard[:, None]
         yield Judged(
             index=step.index[at],
             clients=names,
@@ -137,7 +138,7 @@ class Grouped:
             classes_known=known[at],
             blocks=blocks,
             running=running,
-            floors=given.floors[self.streams.index(stream)],
+            floors=floors,
             bank=given.bank,
             usual=given.usual,
             members=members,

@@ -24,7 +24,6 @@ from monitor.engine.bank import Bank
 from monitor.engine.step import Shape, Step
 
 ALL: Final = 0
-VOLUMES: Final = ("access", "cost")  # families
 SUBSTREAMS: Final = (CHAINED, STRANGE)
 CHUNK: Final = 1_024  # queries that the kernel walks at once, which bounds its room
 
@@ -35,7 +34,7 @@ class Judged:
 
     `index` (n,) is the query of the batch that ended the block; `heads` the client's header then, over all of its
     queries; `classes` how many classes the client had seen, of `classes_known`; `running` (n, tests) what each test
-    says together with the block before; `floors` (tests,) what each had to reach; `bank` the detectors that said it;
+    says together with the blocks before; `floors` (tests,) what each had to reach; `bank` the detectors that said it;
     `usual` the model's medians; `members` (n,) the clients of each where the stream is of groups.
     """
 
@@ -85,17 +84,17 @@ class Stream:
         at = out.ended[:ended].copy()
         return Walked(at, out.features[:ended].copy(), out.heads["blocks"][at].astype(np.int64), slots[at])
 
-    def strengths(self, walked: Walked, blocks: Blocks, bank: Bank) -> Floats:
-        """What each test says of each block together with the block before, (n, tests).
+    def strengths(self, walked: Walked, blocks: Blocks, bank: Bank, floors: Floats) -> Floats:
+        """What each test says of each block together with the blocks before, (n, tests); `floors` (tests,) as in run.
 
         Detectors that learn are asked about all queries of a client alone: what they know is what whole clients do.
         So are those of volumes: a part of a client's queries comes at a rate of its own, and many callers are many.
         """
         found, running = bank.score(blocks), np.zeros((len(blocks), len(bank)))
         if self.number != ALL:
-            found[:, bank.learnt | np.isin(bank.families, VOLUMES)] = 0.0
-        windows = self.windows
-        run(walked.slots, walked.counts.astype(np.int32), found, windows.last, windows.peak, running)
+            found[:, bank.whole] = 0.0
+        kept = self.windows
+        run(walked.slots, walked.counts.astype(np.int32), found, floors, kept.last, kept.capital, kept.peak, running)
         running[:, bank.learnt] = found[:, bank.learnt]  # calibrated block by block
         return running
 

@@ -180,7 +180,7 @@ class View:
             classes=self._room.classes[at].copy(),
             classes_known=known[at],
             blocks=blocks,
-            running=stream.strengths(walked, blocks, self.bank),
+            running=stream.strengths(walked, blocks, self.bank, stream.floors),
             floors=stream.floors,
             bank=self.bank,
             usual=self.usual,

@@ -17,10 +17,11 @@ ORDINARY = {
     "error_p10": -0.5, "error_p50": 0.0, "error_p90": 0.6, "rise": 0.0, "record_highs": 0.5, "flip_low_margin": 0.35,
     "base_label": 0.95, "label_gain": 0.0, "confidence_trend": 0.0, "repeat": 0.6, "fill": 10,
     "same_mask_next_base": 0.0, "top_label": 0.15, "error_iqr": 1.2, "star": 1.0, "collinear": 0.5, "stream": CHAINED,
+    "run_length": 1.5, "clusters": 0.05, "near_step_spread": 0.05,
 }  # fmt: skip
 CLIMB = {
     "near": 1.0, "largest_cluster": 1.0, "far": 0.4, "straight": -0.5, "root_error": 2.0, "rise": 0.8,
-    "flip_low_margin": 0.0,
+    "flip_low_margin": 0.0, "near_step_spread": 0.4, "collinear": 0.0,
 }  # fmt: skip
 TAKEN_OVER = {name: value for name, value in CLIMB.items() if name != "root_error"} | {
     "base_label": 0.2, "label_gain": 4.0,
@@ -31,7 +32,10 @@ ASCENT = {
 }  # fmt: skip
 NARROW = {
     "error_p90": -0.2, "error_iqr": 0.5, "error_p50": -0.8, "far": 0.6, "repeat": 0.0, "fill": 40, "star": 0.2,
-    "collinear": 0.1, "stream": 0, "straight": -0.3,
+    "collinear": 0.1, "stream": 0, "straight": -0.3, "run_length": 0.05, "clusters": 0.7,
+}  # fmt: skip
+SMOOTHER = {name: value for name, value in NARROW.items() if name not in ("run_length", "clusters")} | {
+    "error_p90": -0.9, "error_p50": -1.5,
 }  # fmt: skip
 GENERATOR = {"error_p50": -3.0, "error_p90": -1.5, "far": 0.5, "repeat": 0.0, "straight": -0.4}
 PATCH = {"same_mask_next_base": 0.3, "fill": 40}
@@ -40,6 +44,7 @@ ATTACKS: dict[str, tuple[type[NamedTests], str, dict[str, float]]] = {
     "climb": (Inversion, "climb", CLIMB),
     "climb away from the base's label": (Inversion, "climb", TAKEN_OVER),
     "ascent": (Inversion, "ascent", ASCENT),
+    "narrow, near its start": (Inversion, "narrow", SMOOTHER),
     "narrow": (Inversion, "narrow", NARROW),
     "narrow, of the strange ones": (Inversion, "narrow", NARROW | {"stream": STRANGE}),
     "generator": (Inversion, "generator", GENERATOR),
@@ -97,6 +102,9 @@ def test_ordinary_pictures_are_left_alone(detector: type[NamedTests]) -> None:
         (Inversion, GENERATOR | {"error_p90": 0.0}),  # blurred pictures among sharp ones
         (Inversion, NARROW | {"stream": CHAINED}),  # copies of one picture vary little
         (Inversion, NARROW | {"collinear": 0.5}),  # mixtures of two pictures
+        (Inversion, NARROW | {"run_length": 1.5}),  # a poller's picture again and again, in the evening light
+        (Inversion, CLIMB | {"near_step_spread": 0.08}),  # a poller: its steps are all alike
+        (Inversion, CLIMB | {"collinear": 0.4}),  # restoration goes back along its lines
         (Inversion, NARROW | {"error_p50": 0.0}),  # a camera as good as the model's own
         (Backdoor, PATCH | {"same_mask_next_base": 0.1}),  # LIME on sparse pictures
         (Backdoor, PATCH | {"fill": 12}),  # a short history

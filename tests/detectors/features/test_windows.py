@@ -123,7 +123,7 @@ def test_a_client_stays_under_its_ceiling(kind: int, columns: int) -> None:
     state = windows.state
     held = int((state.pages[0] >= 0).sum())
     assert held == pages
-    per_client = (windows.names, windows.groups, windows.last, windows.peak, *state[:4])
+    per_client = (windows.names, windows.groups, windows.last, windows.capital, windows.peak, *state[:4])
     fixed = sum(array.nbytes for array in per_client) // len(state.headers)
     page = (state.entries.nbytes + state.sketches.nbytes + state.free.nbytes) // len(state.entries)
     assert fixed + held * page <= ceiling
@@ -138,7 +138,7 @@ def test_dump_and_load_are_a_round_trip() -> None:
     random = np.random.default_rng(0)
     visit(windows, *random.integers(0, 40, 400).tolist())
     used = windows.in_use()
-    windows.peak[used], windows.last[used] = 0.25, 0.5
+    windows.peak[used], windows.last[used], windows.capital[used] = 0.25, 125, 0.125
     again = Windows(TEXT, 0, 50, 2)
     again.load(windows.dump())
     balanced(again)

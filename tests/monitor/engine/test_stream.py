@@ -17,7 +17,6 @@ from queries import NAN, Query, columns, name16
 from detectors.contract import Blocks
 from detectors.features.layout import CHAINED, STRANGE
 from detectors.features.walk import WIDTH, room
-from detectors.scoring.evidence import ALONE
 from detectors.sketch.queries import DENSE, ROWS, Queries
 from monitor.engine.step import Names, Shape, Step, prepare, shapes
 from monitor.engine.stream import ALL, CHUNK, SUBSTREAMS, Judged, Stream, Walked, keys_of, routed
@@ -91,29 +90,29 @@ def test_blocks_name_their_stream_and_its_share_of_the_clients_queries() -> None
     assert main.features["stream"].tolist() == [ALL]
 
 
-def said(number: int, strengths: list[list[float]], family: str = "evasion") -> tuple[list[list[float]], Stream]:
+def said(number: int, strengths: list[list[float]], whole: bool = False) -> tuple[list[list[float]], Stream]:
     """What becomes of the strengths of a named and a learnt test at a client's first blocks."""
     bank: Any = SimpleNamespace(
-        score=lambda _: np.array(strengths), learnt=np.array([False, True]), families=np.array([family, "novelty"])
+        score=lambda _: np.array(strengths), learnt=np.array([False, True]), whole=np.array([whole, True])
     )
     bank = type("Saying", (SimpleNamespace,), {"__len__": lambda _: 2})(**vars(bank))
     stream = Stream(number, ROW, 4, 2)
     stream.windows.slots([bytes(16)], [b""])
     n = len(strengths)
     blocks = Blocks(ROWS, {"fill": np.zeros(n)}, np.full(n, 20))
-    return stream.strengths(walked(list(range(1, n + 1))), blocks, bank).tolist(), stream
+    return stream.strengths(walked(list(range(1, n + 1))), blocks, bank, np.full(2, 0.5)).tolist(), stream
 
 
 def test_named_tests_have_to_say_it_twice_and_learnt_ones_are_asked_about_all_queries() -> None:
     found, stream = said(ALL, [[0.2, 0.5], [1.0, 0.25], [0.8, 0.75]])
     assert [row[1] for row in found] == [0.5, 0.25, 0.75], "block by block"
-    assert [row[0] for row in found] == pytest.approx([ALONE * 0.2, 0.6, 0.9]), "together with the block before"
-    assert stream.windows.peak[0, 0] == pytest.approx(0.9)
+    assert [row[0] for row in found] == pytest.approx([0.0, 0.6, 1.0]), "together with the blocks before"
+    assert stream.windows.peak[0, 0] == pytest.approx(0.9), "the level of two"
 
 
 def test_volumes_are_those_of_whole_clients() -> None:
-    assert said(ALL, [[1.0, 0.0], [1.0, 0.0]], "cost")[0][1][0] == 1.0
-    found, stream = said(CHAINED, [[1.0, 0.0], [1.0, 0.0]], "cost")
+    assert said(ALL, [[1.0, 0.0], [1.0, 0.0]], whole=True)[0][1][0] == 1.0
+    found, stream = said(CHAINED, [[1.0, 0.0], [1.0, 0.0]], whole=True)
     assert not np.any(found)
     assert not stream.windows.peak.any()
 
