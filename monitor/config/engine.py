@@ -29,8 +29,8 @@ class ModelSettings(BaseModel):
     score-only membership inference are seen, whatever the column, and audits on public records are told apart."""
 
     evaluators: tuple[str, ...] = ()
-    """Clients that may ask about training records, such as your own evaluation jobs: their names in the records. Their
-    queries never count as training records."""
+    """Clients that evaluate the model for you, such as your regression tests: their names in the records. Their queries
+    never count as training records, and the same set of inputs come again is not held against them."""
 
     profiles: dict[str, Annotated[str, AfterValidator(_code)]] = Field(default_factory=dict)
     """Kinds of traffic that you know, by names of your own: codes from findings of new kinds (`probewatch profile`).

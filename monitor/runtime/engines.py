@@ -46,9 +46,10 @@ def engine_maker(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fing
 def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerprints]) -> Bank:
     """All registered detectors, with the operator's settings and the models' training fingerprints."""
     detectors = [make() for make in detector_classes().values() if make is not Novelty]
-    training = {model: Training(one, evaluators(settings.engine, keys, model)) for model, one in fingerprints.items()}
+    own = {model: evaluators(settings.engine, keys, model) for model in settings.engine.known}
+    training = {model: Training(one, own[model]) for model, one in fingerprints.items()}
     marked = sensitive_columns(settings.engine, keys)
-    return Bank([*detectors, Novelty(settings.engine.vote_weight)], marked, training)
+    return Bank([*detectors, Novelty(settings.engine.vote_weight)], marked, training, own)
 
 
 def check_profiles(settings: EngineSettings, bank: Bank) -> None:
@@ -69,7 +70,7 @@ def detector_classes() -> Mapping[str, type[Detector]]:
 
 
 def evaluators(settings: EngineSettings, keys: Keys, model: str) -> frozenset[bytes]:
-    """The pseudonyms of the clients that may ask about the training records of a model."""
+    """The pseudonyms of the clients that evaluate a model for its owner."""
     names = Pseudonyms(keys.pseudonyms, keys.epoch)
     return frozenset(names.client(name) for name in settings.known[model].evaluators)
 
