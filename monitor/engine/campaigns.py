@@ -16,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Floats
-from detectors.features.kinship import EXACT, ORDER, RING, Links
+from detectors.features import rhythm
+from detectors.features.kinship import EXACT, ORDER, RING, ROOM, Links
+from detectors.features.rhythm import MATES, Rhythm
 from detectors.scoring.kinships import Meetings
 from detectors.scoring.nesting import inside, nested
 from monitor.engine.bank import Bank
 from monitor.engine.clock import advance
 from monitor.engine.grouped import Context, Grouped, Roster, Turn
-from monitor.engine.kinship import ORDERED, Kinship
+from monitor.engine.kinship import ORDERED, SECOND, Kinship
 from monitor.engine.step import Shape, Step
 from monitor.engine.stream import CHUNK, Judged
 from monitor.engine.ties import HALF, SMALLEST, WHOLE, Group, Ties
@@ -40,21 +42,24 @@ class Campaigns:
     def __init__(self, model: str, shape: Shape, tests: int, sketch: int) -> None:
         self.model = model
         self.kinship = Kinship(shape, sketch)
+        self.rhythm = rhythm.rhythm()
         self.ties = Ties()
         self.grouped = Grouped(shape, tests)
         self._names: dict[int, bytes] = {}
         self._clock = 0
         self._clocks = np.empty(CHUNK, np.int64)
+        self._mates = np.empty((CHUNK, MATES), np.int64)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the ring, the index and the groups' windows."""
-        return self.kinship.nbytes + self.grouped.nbytes
+        return self.kinship.nbytes + self.grouped.nbytes + sum(array.nbytes for array in self.rhythm)
 
     def link(self, step: Step, keys: NDArray[np.uint64]) -> Links:
         """Put a step's queries (at most CHUNK) into the index; their links, in room that the next call overwrites."""
         clocks = self._clocks[: len(step)]
         self._clock = advance(self._clock, np.ascontiguousarray(step.events["time"]), clocks)
+        rhythm.march(self.rhythm, self.kinship.number, keys, clocks // SECOND, self._mates)
         return self.kinship.feed(step, keys, clocks)
 
     def feed(self, step: Step, keys: NDArray[np.uint64], links: Links, known: Ints, given: Context) -> Iterator[Judged]:
@@ -62,7 +67,7 @@ class Campaigns:
 
         Looked at are those that are linked or of a group's member; in between nothing changes, and where something
         changes, what came before is judged first."""
-        linked = links.partner >= 0
+        linked = (links.partner >= 0) | (self._mates[: len(step), 0] >= 0)
         first, start, counted = self.kinship.number - len(step), 0, -1
         while start < len(step) and (self._names or linked[start:].any()):
             roster, version = self._roster(), self.ties.version
@@ -71,7 +76,7 @@ class Campaigns:
             group = None
             for i in (start + np.flatnonzero(linked[start:] | own)).tolist():
                 if linked[i] and i > counted:
-                    counted, group = i, self._tie(first + i, links, i)
+                    counted, group = i, self._bound(first + i, links, i)
                     if self.ties.version != version:
                         break
                 if own[i - start]:
@@ -85,14 +90,27 @@ class Campaigns:
                 yield from self._again(group, int(step.index[i]), first + i, int(known[i]), given)
                 start = i + 1
 
+    def _bound(self, number: int, links: Links, i: int) -> Group | None:
+        """The group that a query makes or enlarges, by what it shares or by when it comes, if any."""
+        clock = int(self._clocks[i])
+        self.ties.expire(clock)
+        group = self._tie(number, links, i) if links.partner[i] >= 0 else None
+        for other in self._mates[i].tolist():
+            if max(0, number - ROOM) <= other:  # of older queries the ring does not know whose they were
+                group = self.ties.together(self._who(number), self._who(other), clock) or group
+        return group
+
+    def _who(self, number: int) -> tuple[int, bytes]:
+        """The key and the pseudonym of the client who sent a query that the ring holds."""
+        at = number % RING
+        return int(self.kinship.clients[at]), bytes(self.kinship.names[at])
+
     def _tie(self, number: int, links: Links, i: int) -> Group | None:
         """Count a query's link; the group that it has made or enlarged, if any."""
         ring, other, clock = self.kinship, int(links.partner[i]), int(self._clocks[i])
         at, there = number % RING, other % RING
-        self.ties.expire(clock)
         units, channel = WHOLE if links.rare[i] else HALF, int(links.channel[i])
-        one = int(ring.clients[at]), bytes(ring.names[at])
-        two = int(ring.clients[there]), bytes(ring.names[there])
+        one, two = self._who(number), self._who(other)
         if not self.ties.link(one, two, other, units, clock):
             return None
         ring.units[at] = units | (ORDERED if channel in (ORDER, EXACT) else 0)
@@ -107,7 +125,8 @@ class Campaigns:
             group = self.ties.groups[number]
             home.update(dict.fromkeys(group.members, number))
             members[number] = [(key, self.ties.kin[key].name) for key in group.members]
-        return Roster(home, self._names.copy(), members)
+        together = frozenset(key for key in home if self.ties.kin[key].came)
+        return Roster(home, self._names.copy(), members, together)
 
     def _tidy(self) -> None:
         """Forget groups that are no more, or too small."""
@@ -173,6 +192,10 @@ class Campaigns:
         """Learn from trusted clients' queries what is rare."""
         self.kinship.learn(centre, lesson)
 
+    def grow(self) -> None:
+        """Make room for as many pairs of clients as the queries so far may need; asked at moments of the model's own."""
+        self.rhythm = rhythm.grown(self.rhythm, self.kinship.number)
+
     def suspects(self, bank: Bank) -> dict[int, float]:
         """The most that any named test says of the group of each member, by key."""
         roster = self._roster()
@@ -186,6 +209,7 @@ class Campaigns:
             "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
             "clock": np.array([self._clock]),
             **nested("kinship", self.kinship.dump()),
+            **nested("rhythm", self.rhythm._asdict()),
             **nested("ties", self.ties.dump()),
             **nested("grouped", self.grouped.dump()),
         }
@@ -196,5 +220,7 @@ class Campaigns:
         self._names = {int(number): bytes.fromhex(name) for number, name in names.items()}
         self._clock = int(arrays["clock"][0])
         self.kinship.load(inside("kinship", arrays))
+        own = inside("rhythm", arrays)
+        self.rhythm = Rhythm(*(own[name].copy() for name in Rhythm._fields))
         self.ties.load(inside("ties", arrays))
         self.grouped.load(inside("grouped", arrays))

@@ -214,6 +214,7 @@ class View:
     def _refit(self) -> None:
         """Learn from trusted clients, and publish what was learnt until the next refit."""
         self._fit()
+        self.campaigns.grow()
         self.next_refit += min(self.next_refit, LONGEST)
 
     def _fit(self) -> None:

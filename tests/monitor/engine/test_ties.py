@@ -5,7 +5,7 @@ import pytest
 from detectors.features.kinship import COLUMNS, NEAR
 from monitor.engine import ties as module
 from monitor.engine.clock import MINUTE
-from monitor.engine.ties import ALIKE, HALF, QUIET, WHOLE, Group, Ties, pair_of
+from monitor.engine.ties import ALIKE, HALF, QUIET, REST, WHOLE, Group, Ties, pair_of
 
 Linked = tuple[int, int]
 
@@ -127,7 +127,7 @@ def test_quiet_groups_are_forgotten_oldest_first() -> None:
     for one, other in ((1, 2), (1, 2), (3, 4), (3, 4)):
         scene.link(one, other)
     version = scene.ties.version
-    scene.ties.expire(scene.clock + QUIET - MINUTE)
+    scene.ties.expire(scene.clock + REST - MINUTE)
     assert scene.groups() == [[3, 4]]
     assert scene.ties.version == version + 1
     scene.link(1, 2)
@@ -147,7 +147,7 @@ def test_a_link_keeps_a_group() -> None:
     scene = Scene()
     scene.link(1, 2)
     scene.link(1, 2)
-    scene.clock += QUIET - 2 * MINUTE
+    scene.clock += REST - 2 * MINUTE
     scene.link(2, 1)
     scene.ties.expire(scene.clock + 2 * MINUTE)
     assert scene.groups() == [[1, 2]]
