@@ -22,6 +22,7 @@ NAMES: Final = (
     "rotation",
     "equal_volumes",
     "shared_times",
+    "shared_names",
 )
 
 MOSTLY: Final = 0.5  # share of linked queries from which it does not matter who calls when
@@ -29,7 +30,7 @@ EVENLY: Final = 0.2  # rotation beyond chance
 
 
 def coordinated(shared: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether groups, rows of NAMES (n, 8), share a piece of work rather than a taste: most queries are linked, most
+    """Whether groups, rows of NAMES (n, 9), share a piece of work rather than a taste: most queries are linked, most
     are of accounts that come together, or they take turns more evenly than chance would have it. Honest clients with inputs of the same odd kind are
     linked now and then, and come in sessions (-0.2 to -0.3 in the median on recorded scenes, where nearly all attacks
     that were dealt in turn had 0.7 to 1)."""
@@ -64,11 +65,15 @@ def equal_volumes(turns: NDArray[Any]) -> float:
 
 
 def shares(
-    turns: NDArray[Any], units: NDArray[np.int64], order: NDArray[np.bool_], came: NDArray[np.bool_]
+    turns: NDArray[Any],
+    units: NDArray[np.int64],
+    order: NDArray[np.bool_],
+    came: NDArray[np.bool_],
+    named: NDArray[np.bool_],
 ) -> list[float]:
     """The features of a group's latest queries in the order of NAMES: of each query the account (n,), what its link to
-    another account counts (0: none; more than 2: in a rare channel), whether what it shares is an order, and whether
-    the account comes together with others (detectors/features/rhythm.py)."""
+    another account counts (0: none; more than 2: in a rare channel), whether what it shares is an order, whether
+    the account comes together with others (detectors/features/rhythm.py), and whether some test names it alone."""
     n = max(len(turns), 1)
     linked = units > 0
     return [
@@ -80,4 +85,5 @@ def shares(
         rotation(turns),
         equal_volumes(turns) if len(turns) else float("nan"),
         float(came.sum() / n),
+        float(named.sum() / n),
     ]

@@ -8,7 +8,7 @@ come. Every detector is asked about them as about a client's, sub-streams includ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from monitor.engine.grouped import Context, Grouped, Roster, Turn
 from monitor.engine.kinship import ORDERED, SECOND, Kinship
 from monitor.engine.step import Shape, Step
 from monitor.engine.stream import CHUNK, Judged
+from monitor.engine.suspects import Suspects, Suspicion
 from monitor.engine.ties import HALF, SMALLEST, WHOLE, Group, Ties
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -44,9 +45,11 @@ class Campaigns:
         self.kinship = Kinship(shape, sketch)
         self.rhythm = rhythm.rhythm()
         self.ties = Ties()
+        self.suspected = Suspects()
+        self._heard: dict[int, list[Suspicion]] = {}
         self.grouped = Grouped(shape, tests)
         self._names: dict[int, bytes] = {}
-        self._clock = 0
+        self._clock, self._since = 0, 0
         self._clocks = np.empty(CHUNK, np.int64)
         self._mates = np.empty((CHUNK, MATES), np.int64)
 
@@ -59,36 +62,55 @@ class Campaigns:
         """Put a step's queries (at most CHUNK) into the index; their links, in room that the next call overwrites."""
         clocks = self._clocks[: len(step)]
         self._clock = advance(self._clock, np.ascontiguousarray(step.events["time"]), clocks)
+        self._since = self._since or int(clocks[0])
         rhythm.march(self.rhythm, self.kinship.number, keys, clocks // SECOND, self._mates)
         return self.kinship.feed(step, keys, clocks)
 
-    def feed(self, step: Step, keys: NDArray[np.uint64], links: Links, known: Ints, given: Context) -> Iterator[Judged]:
-        """The blocks that groups complete with these queries, whose `links` are known.
+    def feed(
+        self,
+        step: Step,
+        keys: NDArray[np.uint64],
+        links: Links,
+        said: Sequence[Suspicion],
+        known: Ints,
+        given: Context,
+    ) -> Iterator[Judged]:
+        """The blocks that groups complete with these queries, whose `links` are known; `said` is what their clients'
+        own blocks have said.
 
         Looked at are those that are linked or of a group's member; in between nothing changes, and where something
         changes, what came before is judged first."""
         linked = (links.partner >= 0) | (self._mates[: len(step), 0] >= 0)
+        self._heard = {}
+        for one in said:
+            self._heard.setdefault(one.at, []).append(one)
+        linked[list(self._heard)] = True
         first, start, counted = self.kinship.number - len(step), 0, -1
         while start < len(step) and (self._names or linked[start:].any()):
-            roster, version = self._roster(), self.ties.version
+            roster, version = self._roster(), self._version
             own = np.isin(keys[start:], np.fromiter(roster.home, np.uint64, len(roster.home)))
             at: list[int] = []
             group = None
             for i in (start + np.flatnonzero(linked[start:] | own)).tolist():
                 if linked[i] and i > counted:
                     counted, group = i, self._bound(first + i, links, i)
-                    if self.ties.version != version:
+                    if self._version != version:
                         break
                 if own[i - start]:
                     at.append(i)
             yield from self._walk(step, at, first, known, roster, given)
-            if self.ties.version == version:
+            if self._version == version:
                 return
             self._tidy()
             start = i
             if group is not None and len(group.members) >= ANEW * group.built:
                 yield from self._again(group, int(step.index[i]), first + i, int(known[i]), given)
                 start = i + 1
+
+    @property
+    def _version(self) -> int:
+        """How often anything has changed that a roster holds."""
+        return self.ties.version + self.suspected.version
 
     def _bound(self, number: int, links: Links, i: int) -> Group | None:
         """The group that a query makes or enlarges, by what it shares or by when it comes, if any."""
@@ -98,6 +120,17 @@ class Campaigns:
         for other in self._mates[i].tolist():
             if max(0, number - ROOM) <= other:  # of older queries the ring does not know whose they were
                 group = self.ties.together(self._who(number), self._who(other), clock) or group
+        for one in self._heard.get(i, ()):
+            group = self._suspect(one, clock) or group
+        return group
+
+    def _suspect(self, said: Suspicion, clock: int) -> Group | None:
+        """The group that a suspect makes or enlarges with those that are like it and in no other group."""
+        group, kin = None, self.ties.kin
+        for other, name in self.suspected.hear(said.key, said.of, self._since):
+            homes = {kin[key].group for key in (said.key, other) if key in kin and kin[key].group}
+            if len(homes) < 2:
+                group = self.ties.together((said.key, said.of.name), (other, name), clock) or group
         return group
 
     def _who(self, number: int) -> tuple[int, bytes]:
@@ -126,7 +159,7 @@ class Campaigns:
             home.update(dict.fromkeys(group.members, number))
             members[number] = [(key, self.ties.kin[key].name) for key in group.members]
         together = frozenset(key for key in home if self.ties.kin[key].came)
-        return Roster(home, self._names.copy(), members, together)
+        return Roster(home, self._names.copy(), members, together, self.suspected.named())
 
     def _tidy(self) -> None:
         """Forget groups that are no more, or too small."""
@@ -207,9 +240,10 @@ class Campaigns:
         names = {str(number): name.hex() for number, name in self._names.items()}
         return {
             "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
-            "clock": np.array([self._clock]),
+            "clock": np.array([self._clock, self._since]),
             **nested("kinship", self.kinship.dump()),
             **nested("rhythm", self.rhythm._asdict()),
+            "suspected": self.suspected.dump(),
             **nested("ties", self.ties.dump()),
             **nested("grouped", self.grouped.dump()),
         }
@@ -218,9 +252,10 @@ class Campaigns:
         """Take over what `dump` gave. ValueError where the shapes do not fit, KeyError where something is missing."""
         names = json.loads(arrays["names"].tobytes())
         self._names = {int(number): bytes.fromhex(name) for number, name in names.items()}
-        self._clock = int(arrays["clock"][0])
+        self._clock, self._since = (int(number) for number in arrays["clock"])
         self.kinship.load(inside("kinship", arrays))
         own = inside("rhythm", arrays)
         self.rhythm = Rhythm(*(own[name].copy() for name in Rhythm._fields))
+        self.suspected.load(arrays["suspected"])
         self.ties.load(inside("ties", arrays))
         self.grouped.load(inside("grouped", arrays))

@@ -73,7 +73,7 @@ class Ties:
         self._sweeps: dict[int, int] = {}  # column: the group that swept it last
         self._made = 0
         self.dropped = 0
-        self.version = 0  # how often a group has changed
+        self.version = 0  # how often a group has changed, or how a client is tied to others
 
     def expire(self, clock: int) -> None:
         """Let go of groups that were quiet for long, oldest first."""
@@ -115,6 +115,7 @@ class Ties:
     def together(self, one: tuple[int, bytes], other: tuple[int, bytes], clock: int) -> Group | None:
         """The group that two clients make or enlarge who came together once too often; None where nothing changed."""
         a, b = self._kin(*one, clock), self._kin(*other, clock)
+        self.version += not (a.came and b.came)
         a.came = b.came = clock
         if a.group and a.group == b.group:
             self._touch(self.groups[a.group], clock)
