@@ -2,10 +2,11 @@
 
 Whoever deals one attack out to accounts has them all at work at the same times, whatever they ask: random rows, noise,
 ordinary inputs that share nothing with each other. So it is noted of each client when it comes back (the first query
-after SILENCE), and of each two how often they came within TOGETHER seconds of each other. Of two that have nothing to do
-with each other the first finds the second there as often as chance has it: visits of both, times the width of the
-meeting, over the time in which they could have come (the hours of the model's day are not equally busy, which is
-learnt). What they have beyond it is a log-likelihood ratio of two Poisson rates (Wilks, Ann. Math. Statist. 1938).
+after SILENCE), and of each two how often they came within TOGETHER seconds of each other. Two that have nothing to do
+with each other meet as often as chance has it: visits of both, times the width of the meeting, over the time in which
+they could have come (the hours of the model's day are not equally busy, which is learnt). What they have beyond it is a
+log-likelihood ratio of two Poisson rates (Wilks, Ann. Math. Statist. 1938). Clients that come back at even intervals
+meet again whenever they have met once; two of them are tied only by intervals that stay the same.
 
 It proves nothing by itself: replicas of one service and tenants of one integrator come together as well. It only says
 of whom to ask what they send together. Times at which everybody comes say nothing: a minute of the hour that is far
@@ -70,13 +71,13 @@ VISIT: Final = record([("client", "u8"), ("second", "i8"), ("query", "i8")])
 
 class Rhythm(NamedTuple):
     """The arrays. `callers` (CALLER_ROWS, WAYS) and `pairs` (n, WAYS), n a power of two; `visits` (CROWD,) the latest,
-    `count` [visits so far]; `minutes` (60,) visits by minute of the hour, `hours` (HOURS, 2) the latest hours and the
+    `total` [visits so far]; `minutes` (60,) visits by minute of the hour, `hours` (HOURS, 2) the latest hours and the
     visits in them."""
 
     callers: Any
     pairs: Any
     visits: Any
-    count: NDArray[np.int64]
+    total: NDArray[np.int64]
     minutes: NDArray[np.int64]
     hours: NDArray[np.int64]
 
@@ -87,7 +88,7 @@ def rhythm() -> Rhythm:
         callers=np.zeros((CALLER_ROWS, WAYS), CALLER),
         pairs=np.zeros((FIRST_ROWS, WAYS), PAIR),
         visits=np.zeros(CROWD, VISIT),
-        count=np.zeros(1, np.int64),
+        total=np.zeros(1, np.int64),
         minutes=np.zeros(60, np.int64),
         hours=np.zeros((HOURS, 2), np.int64),
     )
@@ -111,7 +112,7 @@ def together(pairs: Any, key: np.uint64, second: int) -> int:
     """How often a pair has come together, this time included. Where its row is full it takes the place of a pair that
     met long ago, or least often."""
     row = pairs[int(key >> _32) & (len(pairs) - 1)]
-    place, least, old = 0, np.int64(1) << 62, second - FORGOTTEN
+    place, least, old = 0, 1 << 62, second - FORGOTTEN
     for at in range(WAYS):
         if row[at].key == key:
             place = at
@@ -183,7 +184,7 @@ def counted(state: Rhythm, second: int) -> bool:
 @njit(cache=True)
 def visit(state: Rhythm, client: np.uint64, second: int, query: int, own: Any, mates: NDArray[np.int64]) -> None:
     """A client has come back: fill `mates` (MATES,) with queries of the clients to which that ties it, latest first."""
-    telling, found, count = counted(state, second), 0, state.count[0]
+    telling, found, count = counted(state, second), 0, state.total[0]
     earliest, within = state.visits[count % CROWD], STEADY_WITHIN if steady(own) else TOGETHER
     crowded = count >= CROWD and second - earliest.second <= TOGETHER
     for back in range(1, min(count, CROWD) + 1):
@@ -200,15 +201,15 @@ def visit(state: Rhythm, client: np.uint64, second: int, query: int, own: Any, m
             mates[found] = other.query
             found += 1
     earliest.client, earliest.second, earliest.query = client, second, query
-    state.count[0] = count + 1
+    state.total[0] = count + 1
 
 
 @njit(cache=True)
 def march(
     state: Rhythm, first: int, clients: NDArray[np.uint64], seconds: NDArray[np.int64], mates: NDArray[np.int64]
 ) -> None:
-    """Take n queries in turn, numbered from `first`; fill `mates` (n, MATES) with the queries of other clients, now come
-    with them for the last of many times, -1: none."""
+    """Take n queries in turn, numbered from `first`; fill `mates` (n, MATES) with the queries with which the visits of
+    other clients began that each one's client is tied to (-1: none)."""
     for i in range(len(clients)):
         mates[i] = -1
         row, at, known = caller(state.callers, clients[i])

@@ -31,9 +31,9 @@ EVENLY: Final = 0.2  # rotation beyond chance
 
 def coordinated(shared: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether groups, rows of NAMES (n, 9), share a piece of work rather than a taste: most queries are linked, most
-    are of accounts that come together, or they take turns more evenly than chance would have it. Honest clients with inputs of the same odd kind are
-    linked now and then, and come in sessions (-0.2 to -0.3 in the median on recorded scenes, where nearly all attacks
-    that were dealt in turn had 0.7 to 1)."""
+    are of accounts that come together, or they take turns more evenly than chance would have it. Honest clients with
+    inputs of the same odd kind are linked now and then, and come in sessions (-0.2 to -0.3 in the median on recorded
+    scenes, where nearly all attacks that were dealt in turn had 0.7 to 1)."""
     return np.asarray((shared[:, 2] >= MOSTLY) | (shared[:, 5] >= EVENLY) | (shared[:, 7] >= MOSTLY))
 
 

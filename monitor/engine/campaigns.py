@@ -226,7 +226,7 @@ class Campaigns:
         self.kinship.learn(centre, lesson)
 
     def grow(self) -> None:
-        """Make room for as many pairs of clients as the queries so far may need; asked at moments of the model's own."""
+        """Make room for as many pairs of clients as the queries so far may need, at moments that follow from them."""
         self.rhythm = rhythm.grown(self.rhythm, self.kinship.number)
 
     def suspects(self, bank: Bank) -> dict[int, float]:

@@ -110,8 +110,8 @@ def alike(one: Suspect, other: Suspect) -> bool:
 
 
 def suspicions(judged: Judged, places: NDArray[np.int64], keys: NDArray[np.uint64]) -> list[Suspicion]:
-    """Blocks of which some named test says something; `places` (n,) are those of the blocks' queries in the step, `keys`
-    (n,) their clients."""
+    """Blocks of which some named test says something; `places` (n,) are those of their queries in the step, `keys` (n,)
+    their clients."""
     said = judged.running * ~judged.bank.learnt
     found = []
     for row in np.flatnonzero((said >= LEARN_BELOW).any(axis=1)).tolist():
