@@ -40,9 +40,14 @@ class Campaign(NamedTests):
             gate("shared_rare", honest=0.20, attack=0.50),
         ),
         "turns": all_of(
-            gate("members", honest=2, attack=4),
+            gate("members", honest=2, attack=5),
             gate("shared_links", honest=24, attack=56),
             gate("shared_share", honest=0.20, attack=0.45),
             gate("rotation", honest=0.35, attack=0.65),
+        ),
+        "together": all_of(
+            gate("members", honest=2, attack=5),
+            gate("shared_times", honest=0.30, attack=0.80),
+            gate("shared_names", honest=0.10, attack=0.40),
         ),
     }

@@ -13,19 +13,28 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-NAMES: Final = ("members", "shared_links", "shared_share", "shared_rare", "shared_order", "rotation", "equal_volumes")
-
+NAMES: Final = (
+    "members",
+    "shared_links",
+    "shared_share",
+    "shared_rare",
+    "shared_order",
+    "rotation",
+    "equal_volumes",
+    "shared_times",
+    "shared_names",
+)
 
 MOSTLY: Final = 0.5  # share of linked queries from which it does not matter who calls when
 EVENLY: Final = 0.2  # rotation beyond chance
 
 
 def coordinated(shared: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Whether groups, rows of NAMES (n, 7), share a piece of work rather than a taste: most queries are linked, or the
-    accounts take turns more evenly than chance would have it. Honest clients with inputs of the same odd kind are
-    linked now and then, and come in sessions (-0.2 to -0.3 in the median on recorded scenes, where nearly all attacks
-    that were dealt in turn had 0.7 to 1)."""
-    return np.asarray((shared[:, 2] >= MOSTLY) | (shared[:, 5] >= EVENLY))
+    """Whether groups, rows of NAMES (n, 9), share a piece of work rather than a taste: most queries are linked, most
+    are of accounts that come together, or they take turns more evenly than chance would have it. Honest clients with
+    inputs of the same odd kind are linked now and then, and come in sessions (-0.2 to -0.3 in the median on recorded
+    scenes, where nearly all attacks that were dealt in turn had 0.7 to 1)."""
+    return np.asarray((shared[:, 2] >= MOSTLY) | (shared[:, 5] >= EVENLY) | (shared[:, 7] >= MOSTLY))
 
 
 def rotation(turns: NDArray[Any]) -> float:
@@ -55,9 +64,16 @@ def equal_volumes(turns: NDArray[Any]) -> float:
     return max(-1.0, float(1.0 - counts.std() / counts.mean()))
 
 
-def shares(turns: NDArray[Any], units: NDArray[np.int64], order: NDArray[np.bool_]) -> list[float]:
+def shares(
+    turns: NDArray[Any],
+    units: NDArray[np.int64],
+    order: NDArray[np.bool_],
+    came: NDArray[np.bool_],
+    named: NDArray[np.bool_],
+) -> list[float]:
     """The features of a group's latest queries in the order of NAMES: of each query the account (n,), what its link to
-    another account counts (0: none; more than 2: in a rare channel), and whether what it shares is an order."""
+    another account counts (0: none; more than 2: in a rare channel), whether what it shares is an order, whether
+    the account comes together with others (detectors/features/rhythm.py), and whether some test names it alone."""
     n = max(len(turns), 1)
     linked = units > 0
     return [
@@ -68,4 +84,6 @@ def shares(turns: NDArray[Any], units: NDArray[np.int64], order: NDArray[np.bool
         float(order.sum() / n),
         rotation(turns),
         equal_volumes(turns) if len(turns) else float("nan"),
+        float(came.sum() / n),
+        float(named.sum() / n),
     ]

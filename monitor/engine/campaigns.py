@@ -8,7 +8,7 @@ come. Every detector is asked about them as about a client's, sub-streams includ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -16,15 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Floats
-from detectors.features.kinship import EXACT, ORDER, RING, Links
+from detectors.features import rhythm
+from detectors.features.kinship import EXACT, ORDER, RING, ROOM, Links
+from detectors.features.rhythm import MATES, Rhythm
 from detectors.scoring.kinships import Meetings
 from detectors.scoring.nesting import inside, nested
 from monitor.engine.bank import Bank
 from monitor.engine.clock import advance
 from monitor.engine.grouped import Context, Grouped, Roster, Turn
-from monitor.engine.kinship import ORDERED, Kinship
+from monitor.engine.kinship import ORDERED, SECOND, Kinship
 from monitor.engine.step import Shape, Step
 from monitor.engine.stream import CHUNK, Judged
+from monitor.engine.suspects import Suspects, Suspicion
 from monitor.engine.ties import HALF, SMALLEST, WHOLE, Group, Ties
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -40,44 +43,63 @@ class Campaigns:
     def __init__(self, model: str, shape: Shape, tests: int, sketch: int) -> None:
         self.model = model
         self.kinship = Kinship(shape, sketch)
+        self.rhythm = rhythm.rhythm()
         self.ties = Ties()
+        self.suspected = Suspects()
+        self._heard: dict[int, list[Suspicion]] = {}
         self.grouped = Grouped(shape, tests)
         self._names: dict[int, bytes] = {}
-        self._clock = 0
+        self._clock, self._since = 0, 0
         self._clocks = np.empty(CHUNK, np.int64)
+        self._mates = np.empty((CHUNK, MATES), np.int64)
 
     @property
     def nbytes(self) -> int:
         """Bytes of the ring, the index and the groups' windows."""
-        return self.kinship.nbytes + self.grouped.nbytes
+        return self.kinship.nbytes + self.grouped.nbytes + sum(array.nbytes for array in self.rhythm)
 
     def link(self, step: Step, keys: NDArray[np.uint64]) -> Links:
         """Put a step's queries (at most CHUNK) into the index; their links, in room that the next call overwrites."""
         clocks = self._clocks[: len(step)]
         self._clock = advance(self._clock, np.ascontiguousarray(step.events["time"]), clocks)
+        self._since = self._since or int(clocks[0])
+        rhythm.march(self.rhythm, self.kinship.number, keys, clocks // SECOND, self._mates)
         return self.kinship.feed(step, keys, clocks)
 
-    def feed(self, step: Step, keys: NDArray[np.uint64], links: Links, known: Ints, given: Context) -> Iterator[Judged]:
-        """The blocks that groups complete with these queries, whose `links` are known.
+    def feed(
+        self,
+        step: Step,
+        keys: NDArray[np.uint64],
+        links: Links,
+        said: Sequence[Suspicion],
+        known: Ints,
+        given: Context,
+    ) -> Iterator[Judged]:
+        """The blocks that groups complete with these queries, whose `links` are known; `said` is what their clients'
+        own blocks have said.
 
         Looked at are those that are linked or of a group's member; in between nothing changes, and where something
         changes, what came before is judged first."""
-        linked = links.partner >= 0
+        linked = (links.partner >= 0) | (self._mates[: len(step), 0] >= 0)
+        self._heard = {}
+        for one in said:
+            self._heard.setdefault(one.at, []).append(one)
+        linked[list(self._heard)] = True
         first, start, counted = self.kinship.number - len(step), 0, -1
         while start < len(step) and (self._names or linked[start:].any()):
-            roster, version = self._roster(), self.ties.version
+            roster, version = self._roster(), self._version
             own = np.isin(keys[start:], np.fromiter(roster.home, np.uint64, len(roster.home)))
             at: list[int] = []
             group = None
             for i in (start + np.flatnonzero(linked[start:] | own)).tolist():
                 if linked[i] and i > counted:
-                    counted, group = i, self._tie(first + i, links, i)
-                    if self.ties.version != version:
+                    counted, group = i, self._bound(first + i, links, i)
+                    if self._version != version:
                         break
                 if own[i - start]:
                     at.append(i)
             yield from self._walk(step, at, first, known, roster, given)
-            if self.ties.version == version:
+            if self._version == version:
                 return
             self._tidy()
             start = i
@@ -85,14 +107,43 @@ class Campaigns:
                 yield from self._again(group, int(step.index[i]), first + i, int(known[i]), given)
                 start = i + 1
 
+    @property
+    def _version(self) -> int:
+        """How often anything has changed that a roster holds."""
+        return self.ties.version + self.suspected.version
+
+    def _bound(self, number: int, links: Links, i: int) -> Group | None:
+        """The group that a query makes or enlarges, by what it shares or by when it comes, if any."""
+        clock = int(self._clocks[i])
+        self.ties.expire(clock)
+        group = self._tie(number, links, i) if links.partner[i] >= 0 else None
+        for other in self._mates[i].tolist():
+            if max(0, number - ROOM) <= other:  # of older queries the ring does not know whose they were
+                group = self.ties.together(self._who(number), self._who(other), clock) or group
+        for one in self._heard.get(i, ()):
+            group = self._suspect(one, clock) or group
+        return group
+
+    def _suspect(self, said: Suspicion, clock: int) -> Group | None:
+        """The group that a suspect makes or enlarges with those that are like it and in no other group."""
+        group, kin = None, self.ties.kin
+        for other, name in self.suspected.hear(said.key, said.of, self._since):
+            homes = {kin[key].group for key in (said.key, other) if key in kin and kin[key].group}
+            if len(homes) < 2:
+                group = self.ties.together((said.key, said.of.name), (other, name), clock) or group
+        return group
+
+    def _who(self, number: int) -> tuple[int, bytes]:
+        """The key and the pseudonym of the client who sent a query that the ring holds."""
+        at = number % RING
+        return int(self.kinship.clients[at]), bytes(self.kinship.names[at])
+
     def _tie(self, number: int, links: Links, i: int) -> Group | None:
         """Count a query's link; the group that it has made or enlarged, if any."""
         ring, other, clock = self.kinship, int(links.partner[i]), int(self._clocks[i])
         at, there = number % RING, other % RING
-        self.ties.expire(clock)
         units, channel = WHOLE if links.rare[i] else HALF, int(links.channel[i])
-        one = int(ring.clients[at]), bytes(ring.names[at])
-        two = int(ring.clients[there]), bytes(ring.names[there])
+        one, two = self._who(number), self._who(other)
         if not self.ties.link(one, two, other, units, clock):
             return None
         ring.units[at] = units | (ORDERED if channel in (ORDER, EXACT) else 0)
@@ -107,7 +158,8 @@ class Campaigns:
             group = self.ties.groups[number]
             home.update(dict.fromkeys(group.members, number))
             members[number] = [(key, self.ties.kin[key].name) for key in group.members]
-        return Roster(home, self._names.copy(), members)
+        together = frozenset(key for key in home if self.ties.kin[key].came)
+        return Roster(home, self._names.copy(), members, together, self.suspected.named())
 
     def _tidy(self) -> None:
         """Forget groups that are no more, or too small."""
@@ -173,6 +225,10 @@ class Campaigns:
         """Learn from trusted clients' queries what is rare."""
         self.kinship.learn(centre, lesson)
 
+    def grow(self) -> None:
+        """Make room for as many pairs of clients as the queries so far may need, at moments that follow from them."""
+        self.rhythm = rhythm.grown(self.rhythm, self.kinship.number)
+
     def suspects(self, bank: Bank) -> dict[int, float]:
         """The most that any named test says of the group of each member, by key."""
         roster = self._roster()
@@ -184,8 +240,10 @@ class Campaigns:
         names = {str(number): name.hex() for number, name in self._names.items()}
         return {
             "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
-            "clock": np.array([self._clock]),
+            "clock": np.array([self._clock, self._since]),
             **nested("kinship", self.kinship.dump()),
+            **nested("rhythm", self.rhythm._asdict()),
+            "suspected": self.suspected.dump(),
             **nested("ties", self.ties.dump()),
             **nested("grouped", self.grouped.dump()),
         }
@@ -194,7 +252,10 @@ class Campaigns:
         """Take over what `dump` gave. ValueError where the shapes do not fit, KeyError where something is missing."""
         names = json.loads(arrays["names"].tobytes())
         self._names = {int(number): bytes.fromhex(name) for number, name in names.items()}
-        self._clock = int(arrays["clock"][0])
+        self._clock, self._since = (int(number) for number in arrays["clock"])
         self.kinship.load(inside("kinship", arrays))
+        own = inside("rhythm", arrays)
+        self.rhythm = Rhythm(*(own[name].copy() for name in Rhythm._fields))
+        self.suspected.load(arrays["suspected"])
         self.ties.load(inside("ties", arrays))
         self.grouped.load(inside("grouped", arrays))

@@ -92,8 +92,9 @@ class Findings:
         quiet = self._settings.quiet_minutes * MINUTE
         for key, families in list(self._open.items()):
             for name, episode in list(families.items()):
-                # a kind of traffic is quiet when nobody has sent it for a day (decision 0013)
-                if clock - episode.heard >= (max(quiet, DAY) if name == NOVELTY else quiet):
+                # a kind of traffic, or a group, is quiet when nobody was heard of for a day (decisions 0013, 0016)
+                long = name == NOVELTY or episode.finding.members
+                if clock - episode.heard >= (max(quiet, DAY) if long else quiet):
                     del families[name]
                     last = episode.finding
                     yield replace(last, revision=last.revision + 1, status="closed", updated_at=clock)

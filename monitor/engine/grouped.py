@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
@@ -24,6 +25,7 @@ Ints = NDArray[np.int64]
 
 GROUPED: Final = 4  # the number of the stream of all of a group's queries
 MOST: Final = 4 * GROUPS  # windows of groups
+PART: Final = 0.25  # share of a member's latest queries that are linked, if it does not come together with others
 TOLD: Final = 128  # latest queries of a group of which it is known who sent them and what they share
 
 
@@ -51,11 +53,14 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Who is in which group: the group of each client's key, each group's name, its members' keys and pseudonyms."""
+    """Who is in which group: the group of each client's key, each group's name, its members' keys and pseudonyms; and
+    the keys of those who come together, and of those whom a test names by themselves."""
 
     home: dict[int, int]
     names: dict[int, bytes]
     members: dict[int, list[tuple[int, bytes]]]
+    together: frozenset[int] = frozenset()
+    named: frozenset[int] = frozenset()
 
 
 class Grouped:
@@ -122,7 +127,7 @@ class Grouped:
         at, whole = walked.at.astype(np.int64), self._rooms[0]
         heads, names = whole.heads[at].copy(), [step.clients[i] for i in at.tolist()]
         blocks = stream.blocks(walked, heads, names)
-        shared = np.array([self._shared(said[i]) for i in at.tolist()])
+        shared = np.array([self._shared(said[i], roster) for i in at.tolist()])
         columns = {name: shared[:, j] for j, name in enumerate(turns.NAMES)}
         blocks = replace(blocks, features={**blocks.features, **columns})
         members = [self._active(said[i], roster) for i in at.tolist()]
@@ -145,8 +150,14 @@ class Grouped:
         )
 
     def _active(self, last: Turn, roster: Roster) -> tuple[bytes, ...]:
-        """The members who take part as of one query: of a group that has grown over hours others may be long gone."""
-        taking = {turn.client for turn in self._until(last) if turn.units}
+        """The members who take part as of one query: of a group that has grown over hours others may be long gone, and
+        whoever shares a query now and then, among many others, is no part of it."""
+        sent: Counter[int] = Counter()
+        shared: Counter[int] = Counter()
+        for turn in self._until(last):
+            sent[turn.client] += 1
+            shared[turn.client] += turn.units > 0 or turn.client in roster.together
+        taking = {client for client, own in sent.items() if shared[client] >= PART * own}
         group = roster.members[last.group]
         return tuple(name for client, name in group if client in taking)
 
@@ -154,12 +165,15 @@ class Grouped:
         """The latest turns of a group as of one query."""
         return [turn for turn in self._turns[last.group] if turn.number <= last.number][-TOLD:]
 
-    def _shared(self, last: Turn) -> list[float]:
+    def _shared(self, last: Turn, roster: Roster) -> list[float]:
         """What the members of a group share, as of one query."""
         own = self._until(last)
         clients = np.array([turn.client for turn in own], np.uint64)
         units = np.array([turn.units for turn in own], np.int64)
-        return turns.shares(clients, units, np.array([turn.ordered for turn in own], np.bool_))
+        ordered = np.array([turn.ordered for turn in own], np.bool_)
+        came = np.array([turn.client in roster.together for turn in own], np.bool_)
+        named = np.array([turn.client in roster.named for turn in own], np.bool_)
+        return turns.shares(clients, units, ordered, came, named)
 
     def suspects(self, bank: Bank, names: Sequence[bytes]) -> list[float]:
         """The most that any named test says of each of these groups since it was looked through, (n,)."""

@@ -33,7 +33,7 @@ from monitor.engine.verdicts import Court, Verdict
 from monitor.engine.view import View
 from monitor.record.raw import Partition
 
-LAYOUT: Final = 2  # of dumps; raised when what they mean changes
+LAYOUT: Final = 3  # of dumps; raised when what they mean changes
 SHAPES: Final = 8  # shapes of input that are kept apart for one model
 
 

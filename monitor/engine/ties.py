@@ -22,7 +22,8 @@ KIN: Final = 8_192  # clients of which ties are known
 PAIRS: Final = 32_768  # pairs of clients that have met
 GROUPS: Final = 256
 MEMBERS: Final = 512  # of one group
-QUIET: Final = 6 * 60 * MINUTE  # ties and groups without a new link for so long are forgotten
+QUIET: Final = 6 * 60 * MINUTE  # ties without a new link for so long are forgotten,
+REST: Final = 24 * 60 * MINUTE  # and groups: accounts sleep as their owner does
 ALIKE: Final = 60 * MINUTE  # pairs that sweep the same column within so long are of one group
 SMALLEST: Final = 3  # members of a group that is looked at
 PARTNERS: Final = 32  # queries to which a client was linked lately; each counts once
@@ -38,13 +39,15 @@ SWEPT: Final = 15  # units in one column from which pairs may be joined by it
 
 @dataclass(slots=True)
 class Kin:
-    """A client with links: its pseudonym, its units with all others, when it last had one, and its group (0: none)."""
+    """A client with links: its pseudonym, its units with all others, when it last had one, its group (0: none), and
+    when it last came together with others (0: never)."""
 
     name: bytes
     units: int = 0
     last: int = 0
     group: int = 0
     partners: list[int] = field(default_factory=list)
+    came: int = 0
 
 
 @dataclass(slots=True)
@@ -70,13 +73,13 @@ class Ties:
         self._sweeps: dict[int, int] = {}  # column: the group that swept it last
         self._made = 0
         self.dropped = 0
-        self.version = 0  # how often a group has changed
+        self.version = 0  # how often a group has changed, or how a client is tied to others
 
     def expire(self, clock: int) -> None:
         """Let go of groups that were quiet for long, oldest first."""
         while self.groups:
             group = next(iter(self.groups.values()))
-            if clock - group.last < QUIET:
+            if clock - group.last < REST:
                 return
             self._dissolve(group)
 
@@ -108,6 +111,20 @@ class Ties:
             return None
         group = self._join(self._own(one, clock), self._own(other, clock), clock)
         return self._paired(group, one, other, channel, clock)
+
+    def together(self, one: tuple[int, bytes], other: tuple[int, bytes], clock: int) -> Group | None:
+        """The group that two clients make or enlarge who came together once too often; None where nothing changed."""
+        a, b = self._kin(*one, clock), self._kin(*other, clock)
+        self.version += not (a.came and b.came)
+        a.came = b.came = clock
+        if a.group and a.group == b.group:
+            self._touch(self.groups[a.group], clock)
+            return None
+        if self._size(one[0]) + self._size(other[0]) > MEMBERS:
+            self.dropped += 1
+            return None
+        group = self._join(self._own(one[0], clock), self._own(other[0], clock), clock)
+        return group if len(group.members) >= SMALLEST else None
 
     def _paired(self, group: Group, one: int, other: int, channel: int, clock: int) -> Group | None:
         """The group, with others that sweep the same column if these two do; None while it is too small."""
@@ -219,7 +236,7 @@ class Ties:
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as bytes in an array."""
         tree = {
-            "kin": [[key, k.name.hex(), k.units, k.last, k.group, k.partners] for key, k in self.kin.items()],
+            "kin": [[key, k.name.hex(), k.units, k.last, k.group, k.partners, k.came] for key, k in self.kin.items()],
             "groups": [[g.number, g.members, g.last, g.built] for g in self.groups.values()],
             "pairs": [[*key, *pair] for key, pair in self._pairs.items()],
             "sweeps": list(self._sweeps.items()),

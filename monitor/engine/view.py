@@ -25,6 +25,7 @@ from monitor.engine.campaigns import Campaigns
 from monitor.engine.grouped import Context
 from monitor.engine.step import LABELS, Names, Shape, Step
 from monitor.engine.stream import ALL, CHUNK, SUBSTREAMS, Judged, Stream, Walked, keys_of, routed
+from monitor.engine.suspects import suspicions
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -157,15 +158,18 @@ class View:
         judged = self._judge(self.main, walked, step, walked.at.astype(np.int64), known)
         self._teach(judged.blocks, walked.features)
         yield judged
+        said = suspicions(judged, walked.at.astype(np.int64), keys[walked.at])
         for stream in self.substreams:
             sub, at = routed(step, out, stream.number)
             if len(sub):
                 walked = stream.walk(sub, self.baseline, self._sensitive, self._subroom)
                 if len(walked.at):
-                    yield self._judge(stream, walked, step, at[walked.at], known)
+                    judged = self._judge(stream, walked, step, at[walked.at], known)
+                    said += suspicions(judged, at[walked.at], keys[at[walked.at]])
+                    yield judged
         floors = [one.floors for one in self.streams]
         given = Context(self.baseline, self._sensitive, self.bank, self.usual, floors)
-        yield from self.campaigns.feed(step, keys, links, known, given)
+        yield from self.campaigns.feed(step, keys, links, said, known, given)
 
     def _judge(
         self, stream: Stream, walked: Walked, step: Step, at: NDArray[np.int64], known: NDArray[np.int64]
@@ -214,6 +218,7 @@ class View:
     def _refit(self) -> None:
         """Learn from trusted clients, and publish what was learnt until the next refit."""
         self._fit()
+        self.campaigns.grow()
         self.next_refit += min(self.next_refit, LONGEST)
 
     def _fit(self) -> None:

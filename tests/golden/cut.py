@@ -96,6 +96,13 @@ DEALT: dict[str, tuple[str, str, str, int, int, float]] = {
 }
 #: case: scene, tenants who try the same samples of a kit before their own work, and how many samples
 SAMPLES: dict[str, tuple[str, int, int]] = {"campaign/kit-samples": ("digits", 20, 10)}
+#: case: the case whose queries are dealt out in sessions, to how many accounts, queries of a session, seconds between
+SESSIONS: dict[str, tuple[str, int, int, float]] = {
+    "extraction/dealt-slow": ("extraction/slow", 10, 32, 0.8),
+    "extraction/dealt-attack": ("extraction/attack", 6, 20, 9.0),
+    "campaign/replicas": ("campaign/kit-samples", 10, 40, 0.8),
+}
+BREAKS = (2.3, 3.1, 1.7, 4.2, 2.9)  # hours between two sessions, again and again
 
 
 def main(folder: Path, wanted: list[str]) -> None:
@@ -123,6 +130,24 @@ def main(folder: Path, wanted: list[str]) -> None:
                 (HERE / case / "fingerprinted").touch()
         if not wanted:
             groups(folder, scene, labels)
+    if not wanted:
+        together()
+
+
+def together() -> None:
+    """Write the cases of accounts that come at the same times: the queries of another case, dealt out in sessions."""
+    for case, (of, accounts, size, gap) in SESSIONS.items():
+        packed = zstandard.ZstdDecompressor().stream_reader((HERE / of / "queries.ndjson.zst").read_bytes())
+        lines = packed.read().splitlines()[: 9 * size]
+        at, dealt = moment(json.loads(lines[0])), []
+        for n, line in enumerate(lines):
+            if n and n % size == 0:
+                at += timedelta(hours=BREAKS[n // size % len(BREAKS)])
+            at += timedelta(seconds=gap)
+            tree = json.loads(renamed(line, f"acme/replica-{n % accounts}"))
+            tree["time"] = at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            dealt.append(json.dumps(tree, separators=(",", ":")).encode())
+        write(HERE / case / "queries.ndjson.zst", dealt)
 
 
 def groups(folder: Path, scene: str, labels: dict[str, Any]) -> None:

@@ -167,7 +167,7 @@ def test_a_group_that_was_quiet_for_long_is_no_more() -> None:
     engine, view = learnt()
     engine.feed(columns(swept(4)))
     assert view.campaigns._names
-    late = [replace(query, time=query.time + 8 * 3_600_000_000) for query in tenants(0)[-50:]]
+    late = [replace(query, time=query.time + 26 * 3_600_000_000) for query in tenants(0)[-50:]]
     linked = [replace(query, client=f"b{n % 2}", time=late[-1].time) for n, query in enumerate(swept(2))]
     engine.feed(columns(late))
     engine.feed(columns(linked))

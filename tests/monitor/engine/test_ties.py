@@ -5,7 +5,7 @@ import pytest
 from detectors.features.kinship import COLUMNS, NEAR
 from monitor.engine import ties as module
 from monitor.engine.clock import MINUTE
-from monitor.engine.ties import ALIKE, HALF, QUIET, WHOLE, Group, Ties, pair_of
+from monitor.engine.ties import ALIKE, HALF, QUIET, REST, WHOLE, Group, Ties, pair_of
 
 Linked = tuple[int, int]
 
@@ -127,7 +127,7 @@ def test_quiet_groups_are_forgotten_oldest_first() -> None:
     for one, other in ((1, 2), (1, 2), (3, 4), (3, 4)):
         scene.link(one, other)
     version = scene.ties.version
-    scene.ties.expire(scene.clock + QUIET - MINUTE)
+    scene.ties.expire(scene.clock + REST - MINUTE)
     assert scene.groups() == [[3, 4]]
     assert scene.ties.version == version + 1
     scene.link(1, 2)
@@ -147,10 +147,34 @@ def test_a_link_keeps_a_group() -> None:
     scene = Scene()
     scene.link(1, 2)
     scene.link(1, 2)
-    scene.clock += QUIET - 2 * MINUTE
+    scene.clock += REST - 2 * MINUTE
     scene.link(2, 1)
     scene.ties.expire(scene.clock + 2 * MINUTE)
     assert scene.groups() == [[1, 2]]
+
+
+def test_clients_that_come_together_are_one_group_without_any_link(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene()
+    ties, clock = scene.ties, MINUTE
+    assert ties.together((1, name(1)), (2, name(2)), clock) is None, "two are no group that is looked at"
+    group = ties.together((3, name(3)), (1, name(1)), clock)
+    assert group is not None
+    assert group.members == [1, 2, 3]
+    version = ties.version
+    assert ties.together((3, name(3)), (2, name(2)), 9 * MINUTE) is None
+    assert (group.last, ties.version) == (9 * MINUTE, version)
+    monkeypatch.setattr(module, "MEMBERS", 3)
+    assert ties.together((4, name(4)), (1, name(1)), clock) is None
+    assert (group.members, ties.dropped) == ([1, 2, 3], 1)
+
+
+def test_members_by_links_that_come_together_as_well_are_news() -> None:
+    scene = Scene()
+    for one, other in ((1, 2), (1, 2), (2, 3), (2, 3)):
+        scene.link(one, other)
+    version = scene.ties.version
+    assert scene.ties.together((1, name(1)), (3, name(3)), scene.clock) is None
+    assert scene.ties.version == version + 1
 
 
 def test_everything_is_bounded_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
