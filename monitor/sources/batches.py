@@ -201,7 +201,7 @@ class _BatchTaker(Fetcher.PartitionRecords):  # type: ignore[misc]
         """Where reading can go on after a bad batch, whose own header may be wrong: at the batch behind it, or at its
         end if two numbers of its header agree on that, or one offset further, to try again."""
         behind = self._records._next_slice
-        if behind is not None:
+        if behind is not None and len(behind) >= BASE_OFFSET.size:  # a broker cuts off what does not fit its answer
             return int(BASE_OFFSET.unpack_from(behind)[0])
         agreed = bad.magic >= 2 and bad.records_count == bad.last_offset_delta + 1
         return int(bad.next_offset) if agreed else int(self.next_fetch_offset) + 1
