@@ -154,8 +154,9 @@ def _seconds(retry_after: str | None, now: float) -> float | None:
     """
     if retry_after is None:
         return None
-    if retry_after.strip().isdecimal():
-        return min(float(retry_after), _LONGEST_WAIT)
+    seconds = retry_after.strip()
+    if seconds.isascii() and seconds.isdecimal():
+        return min(float(seconds), _LONGEST_WAIT)
     try:
         at = parsedate_to_datetime(retry_after)
     except (ValueError, OverflowError, TypeError):  # a year or a zone that no calendar has

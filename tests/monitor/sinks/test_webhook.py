@@ -211,7 +211,7 @@ def test_a_proxy_on_the_way_is_used(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["Thu, 01 Jan 99999999999 00:01:00 GMT", "Thu, 01 Jan 2026 00:01:00 +9999999999", "\u0663"]
+    "asked", ["Thu, 01 Jan 99999999999 00:01:00 GMT", "Thu, 01 Jan 2026 00:01:00 +9999999999", "\u0663", "\x1e12"]
 )
 def test_a_date_that_no_calendar_has_asks_for_nothing_absurd(asked: str) -> None:
     rest = _seconds(asked, 1e9)
