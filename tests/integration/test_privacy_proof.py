@@ -34,7 +34,7 @@ KEY, API_KEY, HOOK, PATH, LETTERS = (secrets.token_bytes(32) for _ in range(5))
 def settings(folder: Path, hook: str) -> str:
     """Sinks with secrets of their own, and dead letters that keep their bytes."""
     files = {
-        "key": f'epoch = "7"\nsecret = "{base64.b64encode(KEY).decode()}"\n',
+        "key": base64.b64encode(KEY).decode(),
         "api": base64.b64encode(API_KEY).decode(),
         "hook": f"whsec_{base64.b64encode(HOOK).decode()}",
         "url": f"{hook}/{PATH.hex()}",
@@ -45,7 +45,8 @@ def settings(folder: Path, hook: str) -> str:
         (folder / name).chmod(0o600)
     return f"""
 [keys]
-file = "{folder}/key"
+epoch = "7"
+secret = {{file = "{folder}/key"}}
 [outbox]
 letters_key = {{file = "{folder}/letters"}}
 [log]

@@ -7,9 +7,11 @@ import signal
 import time
 import uuid
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import orjson
 from elasticsearch import Elasticsearch
 from gate import Gate
 from installed import Daemon, run
@@ -63,8 +65,10 @@ class Watched:
     def produce(self, messages: Iterable[tuple[bytes, bytes | None, list[tuple[str, bytes]]]]) -> None:
         """Writes value, key and headers of each into partition 0."""
         producer = KafkaProducer(bootstrap_servers=self.brokers, compression_type="zstd", linger_ms=20)
+        at = 0
         for value, key, headers in messages:
-            producer.send(self.topic, value=value, key=key, headers=headers, partition=0)
+            at = written_at(value, at)
+            producer.send(self.topic, value=value, key=key, headers=headers, partition=0, timestamp_ms=at)
         producer.flush()
         producer.close()
 
@@ -108,3 +112,12 @@ class Watched:
         done = run(self.package, *arguments, "--config", self.config, "--json")
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def written_at(line: bytes, before: int) -> int:
+    """The time of a record in milliseconds, for the log; that of the one before where it has none."""
+    try:
+        given = orjson.loads(line)["time"]
+        return given if isinstance(given, int) else int(datetime.fromisoformat(given).timestamp() * 1_000)
+    except (ValueError, KeyError):
+        return before

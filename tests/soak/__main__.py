@@ -8,6 +8,7 @@ of a quiet replay of the same log. Exit code 1 where one is missing, doubled or 
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import sys
 import tempfile
@@ -21,8 +22,9 @@ import psutil
 from installed import DETECTORS, Daemon, metadata, run
 from kafka import KafkaProducer
 from probing import records
-from services.launch import launch
-from watched import Watched
+from services.fixtures import RUNNING
+from services.launch import Launch, Server, launch
+from watched import Watched, written_at
 
 from monitor.formats.native import parse
 from soak.samples import MEASURES, Sample, flat, picture, table
@@ -59,7 +61,7 @@ class Soak:
             for _, line in records(1 << 40):
                 if self.ending.is_set():
                     break
-                producer.send(self.stage.topic, value=line, partition=0)
+                producer.send(self.stage.topic, value=line, partition=0, timestamp_ms=written_at(line, 0))
                 log.write(line + b"\n")
                 self.produced += 1
                 if self.produced % 50 == 0:
@@ -149,8 +151,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("soak-results"))
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
-    starting = [launch("kafka", folder / "kafka"), launch("search", folder / "search")]
-    servers = [one.ready() for one in starting]
+    starting = [server(kind, folder) for kind in RUNNING]
+    servers = [one if isinstance(one, Server) else one.ready() for one in starting]
     try:
         soak = Soak(folder, servers[0].address, servers[1].address, given.rate)
         wrong = soaked(soak, given.hours, given.fault_minutes)
@@ -158,10 +160,16 @@ def main() -> int:
         table(soak.samples, given.out / "soak.csv")
         picture(soak.samples, given.out / "soak.png")
     finally:
-        for server in servers:
-            server.stop()
+        for one in servers:
+            one.stop()
     print("\n".join(wrong) or "nothing missing, nothing doubled, everything flat")
     return 1 if wrong else 0
+
+
+def server(kind: str, folder: Path) -> Server | Launch:
+    """The one that runs already, by the same variables as in tests; one that is starting otherwise."""
+    running = os.environ.get(RUNNING[kind])
+    return Server(running) if running else launch(kind, folder / kind)
 
 
 def soaked(soak: Soak, hours: float, fault_minutes: float) -> list[str]:
