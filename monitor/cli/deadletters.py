@@ -97,5 +97,5 @@ def _line(letter: DeadLetter) -> str:
     at = datetime.fromtimestamp(letter.at, UTC).isoformat(timespec="seconds")
     tree = asdict(letter)
     place = " ".join(f"{key} {tree[key]}" for key in _SHOWN if tree[key] is not None)
-    bytes_kept = "  (bytes kept)" if letter.kept else ""
-    return f"{letter.number:>8}  {at}  {letter.reason}  {letter.detail}  {place}{bytes_kept}".replace("    ", "  ")
+    said = (f"{letter.number:>6}", at, letter.reason, letter.detail, place, "bytes kept" if letter.kept else "")
+    return "  ".join(part for part in said if part)

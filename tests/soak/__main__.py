@@ -36,8 +36,6 @@ SETTINGS = """
 clients = 2048
 [outbox]
 alerts = 1000
-[log]
-level = "warning"
 """
 
 
