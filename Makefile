@@ -7,11 +7,13 @@ INSTALL := .venv/bin/pip --disable-pip-version-check install --quiet --constrain
 PYTEST := .venv/bin/python -m pytest
 COVER := --cov=detectors --cov=monitor.engine --cov-branch
 DETECTION := tests/benchmarks/detection
+SECONDS ?= 60
+HOURS ?= 2
 SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages bench bench-detection bench-studies constraints clean
+.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages fuzz soak bench bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -52,6 +54,14 @@ docs: .venv/dev ## The commands of README and manual, run, and their output comp
 
 suite: .venv/dev ## All tests, in one run with one summary.
 	$(PYTEST)
+
+fuzz: .venv/dev ## Fuzz all that reads bytes, guided by coverage: SECONDS (60) for each of eleven readers.
+	$(INSTALL) '.[dev,fuzz]'
+	PYTHONPATH=tests:. .venv/bin/python -m fuzz --seconds $(SECONDS)
+
+soak: servers ## Steady traffic with faults on real servers for HOURS (2); table and picture in soak-results.
+	$(INSTALL) '.[dev,traffic]'
+	PYTHONPATH=tests:tests/integration:. .venv/bin/python -m soak --hours $(HOURS)
 
 format: .venv/dev ## Put the code into its form.
 	.venv/bin/ruff check --fix .

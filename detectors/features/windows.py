@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -18,21 +19,38 @@ Arrays = Mapping[str, NDArray[Any]]
 SLOT_STEP: Final = 256  # slots and pages are added in steps of at least this many, or an eighth of what there is
 PSEUDONYM: Final = 16
 SLOTTED: Final = ("names", "groups", "last", "capital", "peak", "headers", "trails", "classes")
+SETTLED, SUSPECT = 0, 1  # grades of clients that do not leave with the rest: judged at least once; under suspicion
+SUSPICION: Final = 0.25  # strength of a named test from which a client is under suspicion: half of what opens a finding
 
 
 class Windows:
     """Slots, pages and names of the clients of one model, at most `most` of them.
 
     Arrays grow in place by an eighth, so that memory follows the clients. When `most` is reached the least recently
-    seen client leaves (counted in `evicted`). A step may name fewer clients than `most`, never more.
+    seen client leaves (counted in `evicted`), except that up to `aside` clients that were judged at least once, and
+    `aside` of whom a test (those of `named`) has said something, are set aside when their turn comes: whoever floods
+    the table with new names drives out new names (decision 0020). Of those set aside the least recently seen leave
+    when they become too many; `lost` counts suspects who did. A step may name fewer clients than `most - 2 aside`,
+    never more: then no client of the step leaves, and who leaves does not depend on how the log was cut.
     """
 
-    def __init__(self, kind: int, columns: int, most: int, tests: int) -> None:
+    def __init__(
+        self,
+        kind: int,
+        columns: int,
+        most: int,
+        tests: int,
+        aside: int = 0,
+        named: NDArray[np.bool_] | None = None,
+    ) -> None:
         self.kind, self.columns, self.most = kind, columns, most
-        self.evicted = 0
+        self.evicted, self.lost = 0, 0
+        self.left: list[tuple[int, bool]] = []  # of the last step: whose coming made somebody leave; a suspect or not
+        self._most_aside, self._named = aside, np.ones(tests, np.bool_) if named is None else named
         sketch = sketch_bytes(kind, columns)
         self._pages = window_pages(kind, sketch)
         self._table: OrderedDict[bytes, int] = OrderedDict()
+        self._aside: tuple[OrderedDict[bytes, int], ...] = (OrderedDict(), OrderedDict())
         self._spare: list[int] = []
         self.names = np.zeros((0, PSEUDONYM), np.uint8)
         self.groups = np.zeros((0, PSEUDONYM), np.uint8)
@@ -51,7 +69,7 @@ class Windows:
         )
 
     def __len__(self) -> int:
-        return len(self._table)
+        return len(self._table) + sum(map(len, self._aside))
 
     @property
     def queries(self) -> int:
@@ -67,26 +85,38 @@ class Windows:
     def slots(self, clients: Sequence[bytes], groups: Sequence[bytes]) -> NDArray[np.int32]:
         """The slot of each query's client, in order; new clients get one, the longest unseen make room."""
         table, found = self._table, np.empty(len(clients), np.int32)
+        self.left = []
         for i, client in enumerate(clients):
             slot = table.get(client)
             if slot is None:
-                slot = self._enter(client, groups[i])
+                slot = self._back(client)
+            if slot is None:
+                slot = self._enter(client, groups[i], i)
             table.move_to_end(client)
             found[i] = slot
         self._ensure_pages(len(clients))
         return found
 
     def in_use(self) -> NDArray[np.int64]:
-        """The slots of all remembered clients, in the order in which they were last seen."""
-        return np.fromiter(self._table.values(), np.int64, len(self._table))
+        """The slots of all remembered clients: those set aside, then the rest, each in the order in which they were
+        last seen."""
+        return np.fromiter(chain(*(part.values() for part in (*self._aside, self._table))), np.int64, len(self))
 
     def name(self, slot: int) -> bytes:
         """The pseudonym of the client in a slot."""
         return bytes(self.names[slot])
 
-    def _enter(self, client: bytes, group: bytes) -> int:
-        if len(self._table) >= self.most:
-            self._leave()
+    def _back(self, client: bytes) -> int | None:
+        """Take a client that was set aside back among the others; its slot, None where it is not known."""
+        for kept in self._aside:
+            if client in kept:
+                self._table[client] = kept.pop(client)
+                return self._table[client]
+        return None
+
+    def _enter(self, client: bytes, group: bytes, at: int) -> int:
+        if len(self) >= self.most:
+            self.left.append((at, self._leave()))
         if not self._spare:
             self._grow_slots()
         slot = self._spare.pop()
@@ -97,19 +127,39 @@ class Windows:
 
     def strongest(self, client: bytes, tests: NDArray[np.bool_]) -> float:
         """The most that any of these tests ever said of a client; 0 of one that is not remembered."""
-        slot = self._table.get(client)
+        slot = next((part[client] for part in (self._table, *self._aside) if client in part), None)
         return 0.0 if slot is None else float(self.peak[slot][tests].max(initial=0.0))
 
     def forget(self, client: bytes) -> None:
         """Forget a client, if it is remembered."""
-        if client in self._table:
-            self._empty(self._table.pop(client))
+        for part in (self._table, *self._aside):
+            if client in part:
+                self._empty(part.pop(client))
 
-    def _leave(self) -> None:
-        """Forget the client that was not seen for the longest time."""
-        _, slot = self._table.popitem(last=False)
+    def _leave(self) -> bool:
+        """Forget the client that was not seen for the longest time, and set aside those before it who are worth it;
+        whether a suspect had to leave."""
+        lost = False
+        while True:
+            client, slot = self._table.popitem(last=False)
+            grade = self._grade(slot)
+            if grade is None:
+                break
+            kept = self._aside[grade]
+            kept[client] = slot
+            if len(kept) > self._most_aside:
+                _, slot = kept.popitem(last=False)
+                lost = grade == SUSPECT
+                break
         self._empty(slot)
-        self.evicted += 1
+        self.evicted, self.lost = self.evicted + 1, self.lost + lost
+        return lost
+
+    def _grade(self, slot: int) -> int | None:
+        """Why the client in a slot is set aside; None where it is not."""
+        if not self._most_aside or self.state.headers["blocks"][slot] == 0:
+            return None
+        return SUSPECT if self.peak[slot][self._named].max(initial=0.0) >= SUSPICION else SETTLED
 
     def _empty(self, slot: int) -> None:
         """Clear a slot and its pages for others."""
@@ -149,7 +199,7 @@ class Windows:
         state.control[0] = free + new - old
 
     def dump(self) -> dict[str, NDArray[Any]]:
-        """What is in use, as arrays: slots in the order in which their clients were last seen."""
+        """What is in use, as arrays: slots as `in_use` has them."""
         order = self.in_use()
         state, pages = self.state, self.state.pages[order]
         held = pages[pages >= 0]
@@ -165,7 +215,8 @@ class Windows:
             "held": (pages >= 0).sum(axis=1).astype(np.int32),
             "entries": state.entries[held],
             "sketches": state.sketches[held],
-            "counts": np.array([self.queries, self.evicted], np.int64),
+            "aside": np.array([len(kept) for kept in self._aside], np.int64),
+            "counts": np.array([self.queries, self.evicted, self.lost], np.int64),
         }
 
     def load(self, arrays: Arrays) -> None:
@@ -186,5 +237,7 @@ class Windows:
         own = (self.names, self.groups, self.last, self.capital, self.peak, *self.state[:3])
         for array, name in zip(own, SLOTTED, strict=True):
             array[:clients] = arrays[name]
-        self._table = OrderedDict((self.name(slot), slot) for slot in range(clients))
-        self.state.control[1], self.evicted = arrays["counts"]
+        ends = [0, *np.cumsum(arrays["aside"]).tolist(), clients]
+        parts = [OrderedDict((self.name(slot), slot) for slot in range(*between)) for between in pairwise(ends)]
+        self._aside, self._table = tuple(parts[:-1]), parts[-1]
+        self.state.control[1], self.evicted, self.lost = arrays["counts"].tolist()

@@ -68,13 +68,18 @@ class EngineSettings(BaseModel):
     """Share of the river detectors in the novelty evidence, beside the traffic profiles; 0 leaves them out."""
 
     clients: int = Field(default=100_000, ge=2_048, le=10_000_000)
-    """Clients of one model that a partition remembers; the least recently seen leave first, and are counted."""
+    """Clients of one model that a partition remembers; of those not seen for longest the unremarkable leave first, and
+    are counted. A flood that drives many out is a finding."""
 
     models: int = Field(default=64, ge=1, le=4_096)
     """Models that a partition remembers; queries of further ones are counted and not looked at."""
 
     open_findings: int = Field(default=10_000, ge=16, le=1_000_000)
-    """Findings of a partition that can be open at once; further ones are counted and not opened."""
+    """Findings of a partition that can be open at once; further ones become part of the finding about the storm."""
+
+    storm: int = Field(default=240, ge=16, le=1_000_000)
+    """Findings of one severity that a partition opens in an hour of event time, at most; further ones become part of a
+    single finding about the storm, which counts them."""
 
     quiet_minutes: float = Field(default=60.0, gt=0, le=10_080)
     """Minutes of event time without new evidence after which a finding is closed."""

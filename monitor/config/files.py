@@ -40,6 +40,12 @@ def _toml(text: str, file: FilePath) -> tuple[Tree, dict[Path, int]]:
         return tomllib.loads(text), toml_lines(text)
     except tomllib.TOMLDecodeError as problem:
         raise Trouble(what=f"not TOML: {problem}", where=str(file), mend="mend that line") from None
+    except RecursionError:
+        raise _too_deep(file) from None
+
+
+def _too_deep(file: FilePath) -> Trouble:
+    return Trouble(what="nested too deeply", where=str(file), mend="no setting lies deeper than a few levels")
 
 
 def toml_lines(text: str) -> dict[Path, int]:
@@ -71,9 +77,16 @@ def _names(text: str) -> Path:
 
 def _yaml(text: str, file: FilePath) -> tuple[Tree, dict[Path, int]]:
     try:
+        for event in yaml.parse(text, Loader=yaml.SafeLoader):
+            if isinstance(event, yaml.AliasEvent):  # a few of them can stand for more than any memory holds
+                mark = event.start_mark
+                where = f"{file}:{mark.line + 1}" if mark is not None else str(file)
+                raise Trouble(what="an alias (*name) is not read here", where=where, mend="write the value itself")
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         tree = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
+    except RecursionError:
+        raise _too_deep(file) from None
+    except (yaml.YAMLError, ValueError) as problem:  # a date without its month is a ValueError
         # the text of a YAML error quotes the line, which may hold what nobody should see
         mark = getattr(problem, "problem_mark", None)
         where = f"{file}:{mark.line + 1}" if mark is not None else str(file)

@@ -54,6 +54,14 @@ class OutboxSettings(BaseModel):
     letters: int = Field(default=100_000, ge=1, le=10_000_000)
     """Dead letters that are kept, at most; the oldest leave first, and are counted."""
 
+    letters_key: Secret | None = None
+    """Where a key is kept, 32 bytes or more in base64 or hexadecimal digits (`openssl rand -base64 32`). With it the
+    bytes of records that could not be read are kept with their dead letters, encrypted (AES-256-GCM). Without it no
+    byte of them is kept."""
+
+    letters_bytes: int = Field(default=65_536, ge=1, le=16_777_216)
+    """Bytes of one such record that are kept, at most; of a longer one none are."""
+
 
 class TlsSettings(BaseModel):
     """How the far side proves who it is, and how we do."""

@@ -10,6 +10,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,8 @@ from monitor.alerts.finding import Evidence, Exposure
 from monitor.engine.clock import MINUTE
 from monitor.engine.verdicts import Court, Verdict
 
-REMEMBERED: Final = 16_384  # addresses, and keys, of which refusals are remembered; the longest quiet leave first
+REMEMBERED: Final = 16_384  # addresses, and keys, of which refusals are remembered
+OLDEST: Final = 64  # of those that are quiet for longest: who has tried least of them leaves (decision 0020)
 TRIED: Final = 256  # keys or models of one caller that are told apart
 HOUR: Final = 60 * MINUTE
 
@@ -68,9 +70,9 @@ class Callers:
         known = self._known[sort]
         caller = known.get(name)
         if caller is None:
+            if len(known) >= REMEMBERED:
+                self._leave(known)
             caller = known[name] = Caller(model, int(queries.time[at]), int(queries.offset[at]))
-            if len(known) > REMEMBERED:
-                known.popitem(last=False)
         known.move_to_end(name)
         count = caller.note(what, clock)
         blocks = Blocks(OPAQUE, {sort: np.array([float(count)])}, np.array([caller.refused]))
@@ -78,6 +80,11 @@ class Callers:
         if evidence:
             members = tuple(bytes.fromhex(key) for key in sorted(caller.tried)) if sort == KEYS else ()
             yield verdict(caller, name, members, evidence, at, int(queries.offset[at]))
+
+    def _leave(self, known: OrderedDict[bytes, Caller]) -> None:
+        """Forget one: of those that are quiet for longest who has tried least, so that a flood of callers who try one
+        thing each drives out none who tries many."""
+        del known[min(islice(known, OLDEST), key=lambda name: len(known[name].tried))]
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """All callers, as bytes in an array."""

@@ -19,6 +19,8 @@ from monitor.alerts.response import RESPONSES
 from monitor.config.engine import EngineSettings
 from monitor.engine.clock import MINUTE
 from monitor.engine.kinds import Kinds, rung
+from monitor.engine.storm import CLIENTS as FOLDED_CLIENTS
+from monitor.engine.storm import FAMILIES, FOLDED, STORM, Storm
 from monitor.engine.verdicts import DAY, NOVELTY, PRECEDENCE, Court, Verdict, number
 from monitor.record.pseudonyms import text
 
@@ -42,12 +44,13 @@ class Episode:
 
 
 class Findings:
-    """The open findings of a partition, at most as many as the settings allow; `dropped` counts what did not open."""
+    """The open findings of a partition, at most as many as the settings allow; `dropped` counts what did not open on
+    its own, and became part of the finding about the storm."""
 
     def __init__(self, settings: EngineSettings, court: Court, origin: Lineage) -> None:
         self._settings, self._court, self._origin = settings, court, origin
         self._open: dict[Key, dict[str, Episode]] = {}
-        self._kinds = Kinds()
+        self._kinds, self._storm = Kinds(), Storm(settings.storm)
         self._homes: dict[tuple[str, str], Key] = {}  # the open finding of each member of a group
         self.dropped = 0
 
@@ -68,13 +71,20 @@ class Findings:
             yield from self._update(families[min(leading, key=PRECEDENCE.index)], verdict, clock)
         elif verdict.family == NOVELTY and verdict.place is not None:
             yield from self.hear(self._of_kind(verdict, verdict.place), clock)
-        elif len(self) < self._settings.open_findings:
-            finding = self._opened(verdict, clock)
-            self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock, finding.severity)
-            self._house(key, finding)
-            yield finding
         else:
+            yield from self._open_or_fold(key, verdict, clock)
+
+    def _open_or_fold(self, key: Key, verdict: Verdict, clock: int) -> Iterator[Finding]:
+        """Open a finding, or, where that would be one too many, make it part of the one about the storm."""
+        finding, storm = self._opened(verdict, clock), verdict.client == STORM
+        full = len(self) >= self._settings.open_findings
+        if not storm and (full or not self._storm.admits(finding.severity, clock)):
             self.dropped += 1
+            yield from self.hear(self._storm.take(verdict), clock)
+            return
+        self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock, finding.severity)
+        self._house(key, finding)
+        yield finding
 
     def _of_kind(self, verdict: Verdict, place: Place) -> Verdict:
         """The same said of the kind of traffic, of which the client is one member among others."""
@@ -84,12 +94,12 @@ class Findings:
 
     def _house(self, key: Key, finding: Finding) -> None:
         """Remember whose members a finding of a group names: what is said of one of them is part of it."""
-        if finding.tier == "named":
+        if finding.tier == "named" and key[1] != STORM:  # who is in a storm may still do something of its own
             self._homes.update(dict.fromkeys(((finding.model, member) for member in finding.members), key))
 
     def tick(self, clock: int) -> Iterator[Finding]:
         """Close what was quiet for long enough, in the order in which it opened."""
-        quiet = self._settings.quiet_minutes * MINUTE
+        quiet, gone = self._settings.quiet_minutes * MINUTE, set[Key]()
         for key, families in list(self._open.items()):
             for name, episode in list(families.items()):
                 # a kind of traffic, or a group, is quiet when nobody was heard of for a day (decisions 0013, 0016)
@@ -100,7 +110,11 @@ class Findings:
                     yield replace(last, revision=last.revision + 1, status="closed", updated_at=clock)
             if not families:
                 del self._open[key]
-                self._homes = {who: home for who, home in self._homes.items() if home != key}
+                gone.add(key)
+                if key[1] == STORM:
+                    self._storm.end()
+        if gone:  # once for all of them: findings of groups can be many, and their members more
+            self._homes = {who: home for who, home in self._homes.items() if home not in gone}
 
     def _opened(self, verdict: Verdict, clock: int) -> Finding:
         family, client = verdict.family, text(verdict.client)
@@ -124,7 +138,7 @@ class Findings:
             raised_at=clock,
             updated_at=clock,
             queries=verdict.queries,
-            title=f"{taxonomy(family).title} suspected" if family != NOVELTY else taxonomy(family).title,
+            title=title(verdict),
             reason=reason(verdict),
             labels=dict(verdict.labels),
             evidence=verdict.evidence[:PIECES],
@@ -152,7 +166,7 @@ class Findings:
             exposure=verdict.exposure,
             lineage=replace(last.lineage, last_offset=verdict.last_offset),
         )
-        if last.family == NOVELTY:
+        if last.family == NOVELTY or FOLDED in verdict.labels:
             grown = of_kind(grown, last, verdict)
         rises = RANKS.index(grown.severity) > RANKS.index(episode.told)
         due = spread(last, grown, clock - last.updated_at >= self._settings.update_minutes * MINUTE)
@@ -175,6 +189,7 @@ class Findings:
             "open": np.frombuffer(json.dumps(episodes).encode(), np.uint8),
             "dropped": np.array([self.dropped]),
             **nested("kinds", self._kinds.dump()),
+            **nested("storm", self._storm.dump()),
         }
 
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
@@ -185,11 +200,13 @@ class Findings:
             families[finding.family] = Episode(finding, heard, told)
             self._house((finding.model, bytes.fromhex(client)), finding)
         self._kinds.load(inside("kinds", arrays))
+        self._storm.load(inside("storm", arrays))
         self.dropped = int(arrays["dropped"][0])
 
 
 def of_kind(grown: Finding, last: Finding, verdict: Verdict) -> Finding:
-    """What a finding about a kind of traffic says beside: of all its members, not of the one that was heard last."""
+    """What a finding about a kind of traffic, or a storm, says beside: of all its members, not of the one that was
+    heard last."""
     most = (max(getattr(last.exposure, part.name), getattr(verdict.exposure, part.name)) for part in fields(Exposure))
     return replace(
         grown,
@@ -206,10 +223,10 @@ def of_kind(grown: Finding, last: Finding, verdict: Verdict) -> Finding:
 
 
 def spread(last: Finding, grown: Finding, due: bool) -> bool:
-    """Whether a revision is due: now and then; of a kind of traffic when half as many clients again send it."""
-    if last.family != NOVELTY or not last.labels:
-        return due
-    return rung(int(grown.labels[CLIENTS])) > rung(int(last.labels[CLIENTS]))
+    """Whether a revision is due: now and then; of a kind of traffic when half as many clients again send it, of a storm
+    when it has grown by half."""
+    ladder = next((label for label in (CLIENTS, FOLDED) if label in last.labels), None)
+    return due if ladder is None else rung(int(grown.labels[ladder])) > rung(int(last.labels[ladder]))
 
 
 def merged(old: tuple[Evidence, ...], new: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
@@ -218,8 +235,20 @@ def merged(old: tuple[Evidence, ...], new: tuple[Evidence, ...]) -> tuple[Eviden
     return (*new, *(piece for piece in old if (piece.detector, piece.test) not in seen))[:PIECES]
 
 
+def title(verdict: Verdict) -> str:
+    """What people read first."""
+    if FOLDED in verdict.labels:
+        return "Storm of findings"
+    plain = taxonomy(verdict.family).title
+    return plain if verdict.family == NOVELTY else f"{plain} suspected"
+
+
 def reason(verdict: Verdict) -> str:
     """One sentence: which test, after how many queries, by which numbers."""
+    if FOLDED in verdict.labels:
+        labels = verdict.labels
+        said = f"{labels[FOLDED]} signals of {labels[FOLDED_CLIENTS]} clients beyond the findings that an hour may open"
+        return f"{said}: {labels[FAMILIES]}"
     piece = verdict.evidence[0]
     clients = verdict.labels.get(CLIENTS, "")
     begun = f"{clients} client{'s' * (clients != '1')} began to send this kind of traffic; " if clients else ""

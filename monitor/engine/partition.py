@@ -25,6 +25,7 @@ from monitor.engine.bank import Bank
 from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
 from monitor.engine.findings import Findings
+from monitor.engine.flood import Flood
 from monitor.engine.kinds import Profiles
 from monitor.engine.learning import Standing, standing
 from monitor.engine.learnt import Learnt, names_of, pack
@@ -47,13 +48,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """Counts of one partition's engine. `ignored` queries had no place in the ceilings; `learning` names models of
-    which some shape of input is still unknown."""
+    """Counts of one partition's engine. `ignored` queries had no place in the ceilings; of the `evicted` clients some
+    were `suspects_evicted`; `learning` names models of which some shape of input is still unknown."""
 
     queries: int
     ignored: int
     clients: int
     evicted: int
+    suspects_evicted: int
     findings_open: int
     findings_dropped: int
     bytes: int
@@ -75,7 +77,7 @@ class PartitionEngine:
         self._settings, self._bank, self._learnt = settings, bank, Learnt() if learnt is None else learnt
         self._court = Court(bank, settings, Profiles.of(settings, bank))
         self._findings = Findings(settings, self._court, lineage(partition, Origin() if origin is None else origin))
-        self._callers = Callers(self._court)
+        self._callers, self._flood = Callers(self._court), Flood(settings.clients)
         self._views: dict[tuple[str, Shape], View] = {}
         self._shapes: Counter[str] = Counter()
         self._clock, self._queries, self._ignored = 0, 0, 0
@@ -88,7 +90,9 @@ class PartitionEngine:
         self._clock = advance(self._clock, queries.time, clocks)
         self._queries += len(queries)
         verdicts: dict[int, list[Verdict]] = {}
-        for verdict in chain(self._callers.feed(queries, clocks), self._verdicts(queries)):
+        for verdict in chain(
+            self._callers.feed(queries, clocks), self._verdicts(queries), self._flooded(queries, clocks)
+        ):
             verdicts.setdefault(verdict.index, []).append(verdict)
         minutes = set(ticks(before, clocks).tolist())
         found: list[Finding] = []
@@ -113,6 +117,11 @@ class PartitionEngine:
             training = self._bank.training.get(model)
             for judged in view.feed(prepare(queries, index, shape, view.labels, view.versions, training)):
                 yield from self._court.verdicts(model, judged)
+
+    def _flooded(self, queries: Queries, clocks: NDArray[np.int64]) -> Iterator[Verdict]:
+        """What is claimed of those who made others leave; a generator, as the batch has to be walked before."""
+        left = [one for view in self._views.values() for one in view.left()]
+        yield from self._flood.feed(left, queries, clocks)
 
     def _view(self, model: str, shape: Shape) -> View | None:
         """The view of that model and shape; None where the ceilings leave no place for a new one."""
@@ -139,6 +148,7 @@ class PartitionEngine:
             ignored=self._ignored,
             clients=sum(len(view.windows) for view in views),
             evicted=sum(view.windows.evicted for view in views),
+            suspects_evicted=sum(view.windows.lost for view in views),
             findings_open=len(self._findings),
             findings_dropped=self._findings.dropped,
             bytes=sum(view.nbytes for view in views),
@@ -170,6 +180,7 @@ class PartitionEngine:
             "numbers": np.array([self._clock, self._queries, self._ignored], np.int64),
             **nested("findings", self._findings.dump()),
             **nested("callers", self._callers.dump()),
+            **nested("flood", self._flood.dump()),
         }
         for at, view in enumerate(self._views.values()):
             arrays |= nested(f"view{at}", view.dump())
@@ -202,6 +213,7 @@ class PartitionEngine:
         self._clock, self._queries, self._ignored = (int(number) for number in arrays["numbers"])
         self._findings.load(inside("findings", arrays))
         self._callers.load(inside("callers", arrays))
+        self._flood.load(inside("flood", arrays))
         for at, known in enumerate(head["views"]):
             view = self._view(known["model"], Shape(known["kind"], known["width"], tuple(known["columns"])))
             if view is None:

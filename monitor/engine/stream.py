@@ -26,6 +26,7 @@ from monitor.engine.step import Shape, Step
 ALL: Final = 0
 SUBSTREAMS: Final = (CHAINED, STRANGE)
 CHUNK: Final = 1_024  # queries that the kernel walks at once, which bounds its room
+ASIDE: Final = 8  # one in so many places is for suspects, one for clients that were judged (decision 0020)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,13 @@ class Walked:
 class Stream:
     """Windows of the clients of one view, and what each test said of them so far."""
 
-    def __init__(self, number: int, shape: Shape, most: int, tests: int) -> None:
+    def __init__(
+        self, number: int, shape: Shape, most: int, tests: int, named: NDArray[np.bool_] | None = None
+    ) -> None:
+        """`named` are the tests that put a client under suspicion; without it clients leave as they come."""
         self.number, self.shape = number, shape
-        self.windows = Windows(shape.kind, len(shape.columns), most, tests)
+        aside = 0 if named is None else most // ASIDE
+        self.windows = Windows(shape.kind, len(shape.columns), most, tests, aside, named)
         self.floors = np.full(tests, 0.5)
 
     def room(self) -> Out:

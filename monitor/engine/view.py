@@ -51,14 +51,24 @@ class TaughtBy(NamedTuple):
     clients: int
 
 
+class Left(NamedTuple):
+    """A client had to leave: the query of the batch that made it, the client that came, and whether it was a suspect
+    who left."""
+
+    at: int
+    newcomer: bytes
+    suspect: bool
+
+
 class View:
     """State of one model and one shape of input. Everything in it follows from the queries fed, one by one."""
 
     def __init__(self, model: str, shape: Shape, most: int, bank: Bank) -> None:
         self.model, self.shape = model, shape
         self.bank = bank
-        self.main = Stream(ALL, shape, most, len(bank))
-        self.substreams = tuple(Stream(number, shape, most, len(bank)) for number in SUBSTREAMS)
+        self.main = Stream(ALL, shape, most, len(bank), ~bank.learnt)
+        self.substreams = tuple(Stream(number, shape, most, len(bank), ~bank.learnt) for number in SUBSTREAMS)
+        self._left: list[Left] = []
         self.labels, self.versions = Names(LABELS), Names(VERSIONS)
         self._answers = 0  # the highest number of a label among the queries walked
         self.baseline = baselines.unknown(len(shape.columns))
@@ -101,6 +111,11 @@ class View:
             if self.windows.queries >= self.next_refit:
                 self._refit()
             start = stop
+
+    def left(self) -> list[Left]:
+        """Who had to leave since the last call, in the order of the log."""
+        left, self._left = self._left, []
+        return left
 
     def begin(self, arrays: Arrays) -> None:
         """Start, before any query, from what another view's `lesson` gave. ValueError and KeyError as `load`."""
@@ -153,6 +168,7 @@ class View:
     def _walk(self, step: Step) -> Iterator[Judged]:
         out, known, own = self._room, self._known(step), step.events["error"].copy()
         walked, keys = self.main.walk(step, self.baseline, self._sensitive, out), keys_of(step.clients)
+        self._left += [Left(int(step.index[i]), step.clients[i], suspect) for i, suspect in self.windows.left]
         links = self.campaigns.link(step, keys)
         self._sample(step, keys, out.teach[: len(step)], links.met, own)
         judged = self._judge(self.main, walked, step, walked.at.astype(np.int64), known)

@@ -6,6 +6,7 @@ and writing again gives the same bytes.
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ _LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LARGEST: Final = 1.7976931348623157e308
 _TIMES: Final = ("started", "raised_at", "updated_at")
 _FINDING: Final = TypeAdapter(Finding)
+_NAMES: Final = {one.name for part in (Finding, Evidence, Contribution, Exposure, Lineage) for one in fields(part)}
 
 Json = dict[str, Any]
 
@@ -89,7 +91,8 @@ def parse(payload: bytes, where: str = "an alert") -> Finding:
         raise _trouble("not JSON", where) from None
     except ValidationError as problem:
         first = problem.errors(include_url=False, include_input=False)[0]
-        raise _trouble(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", where) from None
+        place = ".".join(str(part) for part in first["loc"] if part in _NAMES or isinstance(part, int))
+        raise _trouble(f"{place}: {first['msg']}", where) from None  # the name of a label is a value
     return finding
 
 

@@ -91,6 +91,9 @@ def _header(snapshot: Snapshot) -> dict[str, Any]:
 def _read(content: bytes, partition: Partition, key_epoch: str) -> Snapshot:
     """The snapshot in these bytes; ValueError with the reason where they are not one that can be used."""
     header, arrays = read(content, _MAGIC, "a snapshot")
+    lacking = {"topic", "partition", "next_offset", "config_hash", "key_epoch", "version"} - header.keys()
+    if lacking or type(header["next_offset"]) is not int:
+        raise ValueError("its header is incomplete")
     if header["version"] != VERSION:
         raise ValueError(f"version {header['version']}, and this program reads version {VERSION}")
     if (header["topic"], header["partition"]) != (partition.topic, partition.number):

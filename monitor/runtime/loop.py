@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.alerts.finding import Finding
@@ -36,6 +36,7 @@ class _Fed:
     records: int
     findings: Sequence[Finding]
     rejected: Sequence[Rejected]
+    contents: Mapping[int, bytes]  # of rejected records, by offset, where they are to be kept
 
 
 class Loop:
@@ -105,19 +106,20 @@ class Loop:
     def _feed(self, arrival: Arrival) -> _Fed:
         if isinstance(arrival, Quarantined):
             self._watch.quarantined(arrival)
-            return _Fed(arrival.partition, arrival.next_offset, 1, (), (_letter(arrival),))
+            return _Fed(arrival.partition, arrival.next_offset, 1, (), (_letter(arrival),), {})
         begun = self._watch.begin()
         decoded = self._decoder.decode(arrival)
         findings = self._partitions.feed(arrival.partition, decoded.queries)
         self._watch.fed(arrival, decoded, findings, begun)
-        return _Fed(arrival.partition, arrival.next_offset, len(arrival), findings, decoded.rejected)
+        kept = self._outbox.contents(decoded.rejected, arrival) if decoded.rejected else {}
+        return _Fed(arrival.partition, arrival.next_offset, len(arrival), findings, decoded.rejected, kept)
 
     def _accepted(self) -> bool:
         """Whether everything that was fed is safe in the outbox; where it is not, it is tried now."""
         if self._unsafe is None:
             return True
         try:
-            self._outbox.reject(self._unsafe.rejected)
+            self._outbox.reject(self._unsafe.rejected, self._unsafe.contents)
             self._outbox.accept(self._unsafe.findings)
         except Trouble as trouble:
             self._complain(trouble)

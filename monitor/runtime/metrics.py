@@ -55,6 +55,7 @@ class Metrics:
         )
         self.clients = self._gauge("clients", "Clients that are remembered, counted once for each model.")
         self.evicted = self._gauge("clients_evicted", "Clients that had to leave since the state began.")
+        self.suspects_evicted = self._gauge("suspects_evicted", "Of those, clients of whom a test had said something.")
         self.ignored = self._gauge(
             "queries_ignored", "Queries that had no place in the ceilings, since the state began."
         )
@@ -65,7 +66,7 @@ class Metrics:
     def _output(self) -> None:
         self.findings = self._counter("findings", "Revisions of findings that were made.", "family", "tier", "status")
         self.open = self._gauge("findings_open", "Findings that are open.")
-        self.dropped = self._gauge("findings_dropped", "Findings that were not opened, beyond the ceiling.")
+        self.dropped = self._gauge("findings_dropped", "Signals that opened no finding of their own, in a storm.")
         self.outbox = self._gauge("outbox_alerts", "Alerts accepted and not yet delivered.", "sink")
         self.outbox_full = self._gauge("outbox_full", "1 while reading is paused because the outbox takes nothing.")
         self.held_since = self._gauge(

@@ -47,8 +47,9 @@ def read(content: bytes, magic: bytes, name: str) -> tuple[dict[str, Any], dict[
     whole = memoryview(content)  # slices of it copy nothing; state is large
     if _hash(whole[start:]).digest() != content[len(magic) : start]:
         raise ValueError("torn or changed: the checksum is wrong")
-    end = content.index(b"\n", start)
-    return orjson.loads(whole[start:end]), _arrays(whole[end + 1 :])
+    end = content.find(b"\n", start)
+    header = _object(whole[start:end]) if end >= 0 else {}
+    return header, _arrays(whole[end + 1 :])
 
 
 def peek(file: Path, magic: bytes, name: str) -> tuple[str, dict[str, Any]]:
@@ -57,10 +58,18 @@ def peek(file: Path, magic: bytes, name: str) -> tuple[str, dict[str, Any]]:
         if opened.read(len(magic)) != magic:
             raise ValueError(f"not {name}")
         digest, line = opened.read(DIGEST), opened.readline(HEADER)
-    header = orjson.loads(line)
+    return digest.hex(), _object(line)
+
+
+def _object(line: bytes | memoryview) -> dict[str, Any]:
+    """The header in its line; ValueError where it is no object. The parser's own error holds the line."""
+    try:
+        header = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        raise ValueError("the header cannot be read") from None
     if not isinstance(header, dict):
         raise ValueError("the header is no object")
-    return digest.hex(), header
+    return header
 
 
 def _private(path: str, flags: int) -> int:
@@ -77,10 +86,15 @@ def _fill(out: io.BufferedRandom, magic: bytes, header: Header, arrays: Arrays) 
 
 
 def _arrays(body: memoryview) -> dict[str, NDArray[Any]]:
+    """The arrays; ValueError where they are not what we have written. A compressed one could be a bomb."""
     try:
+        with zipfile.ZipFile(io.BytesIO(body)) as archive:
+            plain = all(member.compress_type == zipfile.ZIP_STORED for member in archive.infolist())
+            if not plain or sum(member.file_size for member in archive.infolist()) > len(body):
+                raise ValueError("compressed")
         with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
             return dict(arrays)
-    except (zipfile.BadZipFile, KeyError, EOFError) as problem:
+    except Exception as problem:  # two libraries with no common error, and all they can complain about is the data
         raise ValueError("the arrays cannot be read") from problem
 
 

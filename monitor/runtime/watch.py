@@ -105,6 +105,7 @@ class Watch:
         stats = partitions.stats()
         metrics.clients.set(sum(one.clients for one in stats))
         metrics.evicted.set(sum(one.evicted for one in stats))
+        metrics.suspects_evicted.set(sum(one.suspects_evicted for one in stats))
         metrics.ignored.set(sum(one.ignored for one in stats))
         metrics.models.set(sum(one.models for one in stats))
         metrics.learning.set(sum(len(one.learning) for one in stats))

@@ -11,7 +11,7 @@ from typing import Final
 
 from monitor.config.trouble import Trouble
 
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 _SCHEMA: Final = """
 CREATE TABLE alerts (
@@ -57,6 +57,7 @@ CREATE TABLE letters (
     partition INTEGER,
     offset INTEGER,
     size INTEGER,
+    sealed BLOB,
     UNIQUE (sink, alert),
     UNIQUE (topic, partition, offset, reason, detail)
 );
@@ -64,6 +65,9 @@ CREATE INDEX letters_by_alert ON letters (alert);
 CREATE TABLE tallies (kind TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (kind, reason))
     WITHOUT ROWID;
 """
+
+#: What brings a file of each earlier form to the next one.
+_UPGRADES: Final = {1: "ALTER TABLE letters ADD COLUMN sealed BLOB;"}
 
 _MENDS: Final = {
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space; nothing that was accepted is lost"),
@@ -130,6 +134,9 @@ class Database:
         if found == 0:
             for statement in _statements(_SCHEMA):
                 connection.execute(statement)
+        for earlier in range(found or _VERSION, _VERSION):
+            connection.execute(_UPGRADES[earlier])
+        if found < _VERSION:
             connection.execute(f"PRAGMA user_version={_VERSION}")
         connection.execute("COMMIT")
         if found > _VERSION:

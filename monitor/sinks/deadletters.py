@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, Literal
 
+from monitor.config.trouble import Trouble
 from monitor.record.rejected import Rejected
 from monitor.sinks.database import Database
+from monitor.sinks.sealing import Sealer
 
 Kind = Literal["alert", "record"]
+Place = tuple[str, int, int, int]  # topic, partition, offset, size
 
 _DROPPED: Final = "dropped"
 
@@ -19,7 +23,8 @@ _DROPPED: Final = "dropped"
 class DeadLetter:
     """What could not be delivered or read. `at` is in seconds since 1970.
 
-    Of an alert: `sink`, and `alert`, its id. Of a record: `topic`, `partition`, `offset` and `size` in bytes.
+    Of an alert: `sink`, and `alert`, its id. Of a record: `topic`, `partition`, `offset` and `size` in bytes, and
+    whether its bytes are `kept`.
     """
 
     number: int
@@ -32,26 +37,32 @@ class DeadLetter:
     partition: int | None = None
     offset: int | None = None
     size: int | None = None
+    kept: bool = False
 
 
 class DeadLetters:
-    """Keeps at most `ceiling` of either kind; the oldest leave first, and leaving is counted."""
+    """Keeps at most `ceiling` of either kind; the oldest leave first, and leaving is counted. Bytes of records are
+    kept where there is a `sealer`."""
 
-    def __init__(self, database: Database, ceiling: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, ceiling: int, clock: Callable[[], float], sealer: Sealer | None = None
+    ) -> None:
         self._database = database
         self._ceiling = ceiling
         self._clock = clock
+        self._sealer = sealer
 
-    def reject(self, records: Sequence[Rejected]) -> int:
-        """Keeps records that could not be read, and gives back how many were new (a replay rejects them again)."""
+    def reject(self, records: Sequence[Rejected], contents: Mapping[int, bytes] = MappingProxyType({})) -> int:
+        """Keeps records that could not be read, and gives back how many were new (a replay rejects them again).
+        `contents` are their bytes by offset, which are dropped here where there is no sealer."""
         now, new = self._clock(), 0
         with self._database.transaction() as connection:
             for record in records:
                 place = (record.partition.topic, record.partition.number, record.offset, record.size)
                 cursor = connection.execute(
-                    "INSERT OR IGNORE INTO letters (at, reason, detail, topic, partition, offset, size)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (now, record.reason, record.detail, *place),
+                    "INSERT OR IGNORE INTO letters (at, reason, detail, topic, partition, offset, size, sealed)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (now, record.reason, record.detail, *place, self._sealed(place, contents.get(record.offset))),
                 )
                 if cursor.rowcount:
                     new += 1
@@ -72,13 +83,33 @@ class DeadLetters:
         """The newest letters first, at most `limit`."""
         with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT l.number, l.at, l.reason, l.detail, l.sink, a.id, l.topic, l.partition, l.offset, l.size"
-                " FROM letters l LEFT JOIN alerts a ON a.seq = l.alert"
+                "SELECT l.number, l.at, l.reason, l.detail, l.sink, a.id, l.topic, l.partition, l.offset, l.size,"
+                " l.sealed IS NOT NULL FROM letters l LEFT JOIN alerts a ON a.seq = l.alert"
                 " WHERE (:kind IS NULL OR (l.alert IS NULL) = (:kind = 'record')) AND (:sink IS NULL OR l.sink = :sink)"
                 " ORDER BY l.number DESC LIMIT :limit",
                 {"kind": kind, "sink": sink, "limit": limit},
             ).fetchall()
-        return [DeadLetter(*row) for row in rows]
+        return [replace(DeadLetter(*row[:-1]), kept=bool(row[-1])) for row in rows]
+
+    def content(self, number: int) -> bytes:
+        """The bytes of the record in that letter; Trouble where they were not kept or cannot be opened."""
+        with self._database.reading() as connection:
+            query = "SELECT topic, partition, offset, size, sealed FROM letters WHERE number = ?"
+            row = connection.execute(query, (number,)).fetchone()
+        where = f"dead letter {number}"
+        if row is None or row[4] is None:
+            what = "there is no such letter" if row is None else "its bytes were not kept"
+            mend = "bytes are kept of records that come while `outbox.letters_key` is set; the log still has the record"
+            raise Trouble(what=what, where=where, mend=mend)
+        try:
+            if self._sealer is None:
+                raise ValueError("there is no key to open it with")
+            return self._sealer.open(row[4], _place(row[:4]))
+        except ValueError as problem:
+            raise Trouble(what=str(problem), where=where, mend="set `outbox.letters_key` as it was then") from None
+
+    def _sealed(self, place: Place, content: bytes | None) -> bytes | None:
+        return None if self._sealer is None or content is None else self._sealer.seal(content, _place(place))
 
     def replay(self, sink: str | None = None, numbers: Sequence[int] | None = None) -> int:
         """Gives refused alerts back to their sinks: those of one sink or of all, or only those with these numbers.
@@ -108,6 +139,11 @@ class DeadLetters:
         )
         if cursor.rowcount:
             tally(connection, kind, _DROPPED, cursor.rowcount)
+
+
+def _place(place: Place) -> str:
+    """Names a record for the sealer."""
+    return "\0".join(map(str, place))
 
 
 def tally(connection: sqlite3.Connection, kind: Kind, reason: str, count: int) -> None:

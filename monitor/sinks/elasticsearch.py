@@ -23,6 +23,9 @@ from monitor.sinks.protocol import DELIVERED, Outcome
 _TRY_LATER: Final = frozenset({408, 425, 429, 502, 503, 504})
 _FIELD: Final = re.compile(r"field \[([^\]]+)\]")
 _KIND: Final = re.compile(r"[a-z_]{1,80}")
+# of an answer that is no answer of Elasticsearch's: something stands between it and us, or it is not itself
+_GARBLED: Final = Outcome("retry", "an answer that makes no sense", doubtful=True)
+_GARBLED_ERRORS: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 _MISSING: Final = "the data stream or its pipeline is missing; `probewatch siem install` makes them"
 
 
@@ -48,6 +51,8 @@ class ElasticsearchSink:
             present = self._present(doubtful) if doubtful else frozenset()
         except (TransportError, ApiError) as problem:
             return [_whole(problem)] * len(alerts)
+        except _GARBLED_ERRORS:
+            return [_GARBLED] * len(alerts)
         fresh = [alert for alert in alerts if alert.id not in present]
         written = iter(self._bulk(fresh) if fresh else [])
         return [DELIVERED if alert.id in present else next(written) for alert in alerts]
@@ -88,7 +93,11 @@ class ElasticsearchSink:
             return [_whole(problem)] * len(alerts)
         except TransportError as problem:
             return [_whole(problem)] * len(alerts)
-        return [self._item(item["create"]) for item in answer["items"]]
+        try:
+            outcomes = [self._item(item["create"]) for item in answer["items"]]
+        except _GARBLED_ERRORS:
+            return [_GARBLED] * len(alerts)
+        return outcomes if len(outcomes) == len(alerts) else [_GARBLED] * len(alerts)
 
     def _operation(self, alert: Finding) -> tuple[Any, Any]:
         """Two lines of the request; the client takes bytes as they are, which its types do not say."""

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from monitor.alerts.finding import Finding
 from monitor.config.sinks import OutboxSettings
 from monitor.config.trouble import Trouble
 from monitor.formats.native import encode, parse
+from monitor.record.raw import RawBatch
 from monitor.record.rejected import Rejected
 from monitor.sinks.database import Database
 from monitor.sinks.deadletters import DeadLetter, DeadLetters, Kind
 from monitor.sinks.history import History
 from monitor.sinks.protocol import Outcome
+from monitor.sinks.sealing import sealer
 
 _DAY: Final = 86_400.0
 _PRUNE_EVERY: Final = 1_000  # accepted alerts between two prunings
@@ -63,7 +66,8 @@ class Outbox:
         self._listeners: list[Callable[[int], None]] = []
         self._since_prune = _PRUNE_EVERY
         self.history: Final = History(self._database)
-        self.letters: Final = DeadLetters(self._database, self._settings.letters, clock)
+        self._sealer = sealer(self._settings.letters_key)
+        self.letters: Final = DeadLetters(self._database, self._settings.letters, clock, self._sealer)
 
     def accept(self, findings: Sequence[Finding]) -> int:
         """Takes alerts for every sink, all in one transaction that is on the disk when this returns; how many of them
@@ -81,9 +85,17 @@ class Outbox:
                 listener(new)
         return new
 
-    def reject(self, records: Sequence[Rejected]) -> int:
-        """Keeps records that could not be read as dead letters; how many of them were new."""
-        return self.letters.reject(records) if records else 0
+    def reject(self, records: Sequence[Rejected], contents: Mapping[int, bytes] = MappingProxyType({})) -> int:
+        """Keeps records that could not be read as dead letters, with their bytes (by offset) where the operator has
+        given a key for that; how many of them were new."""
+        return self.letters.reject(records, contents) if records else 0
+
+    def contents(self, rejected: Sequence[Rejected], batch: RawBatch) -> dict[int, bytes]:
+        """The bytes of rejected records of a batch that are to be kept, by offset; none without a key."""
+        if self._sealer is None:
+            return {}
+        wanted = {one.offset for one in rejected if one.size <= self._settings.letters_bytes}
+        return {at: bytes(one) for at, one in zip(batch.offsets.tolist(), batch.payloads, strict=True) if at in wanted}
 
     def subscribe(self, listener: Callable[[int], None]) -> None:
         """Has the listener called with the number of new alerts after each `accept` that brought some."""

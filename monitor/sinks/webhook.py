@@ -154,11 +154,12 @@ def _seconds(retry_after: str | None, now: float) -> float | None:
     """
     if retry_after is None:
         return None
-    if retry_after.strip().isdecimal():
-        return min(float(retry_after), _LONGEST_WAIT)
+    seconds = retry_after.strip()
+    if seconds.isascii() and seconds.isdecimal():
+        return min(float(seconds), _LONGEST_WAIT)
     try:
         at = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):  # a year or a zone that no calendar has
         return None
     aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     return min(max(0.0, (aware - datetime.fromtimestamp(now, UTC)).total_seconds()), _LONGEST_WAIT)

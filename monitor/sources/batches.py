@@ -111,16 +111,22 @@ class _BatchTaker(Fetcher.PartitionRecords):  # type: ignore[misc]
             rest, self._rest = self._rest, None
             return rest
         try:
-            while (batch := self._records.next_batch()) is not None:
+            while (batch := self._next_batch()) is not None:
                 self.bytes_read += batch.size_in_bytes
                 arrival = self._read(batch)
                 if arrival is not None:
                     return arrival
-        except (kafka.errors.CorruptRecordError, struct.error):  # no batch can be made out at all
+        except UnreadableError:  # no batch can be made out at all
             self.drain()
             return self._quarantined(self.next_fetch_offset + 1, "corrupt-batch")
         self.drain()
         return None
+
+    def _next_batch(self) -> DefaultRecordBatch | LegacyRecordBatch | None:
+        try:
+            return self._records.next_batch()
+        except Exception as problem:  # the client's own errors, struct's, and assertions about what a broker said
+            raise UnreadableError("corrupt-batch") from problem
 
     def _read(self, batch: DefaultRecordBatch | LegacyRecordBatch) -> Arrival | None:
         """One batch; None where nothing of it is to be seen."""
@@ -195,7 +201,7 @@ class _BatchTaker(Fetcher.PartitionRecords):  # type: ignore[misc]
         """Where reading can go on after a bad batch, whose own header may be wrong: at the batch behind it, or at its
         end if two numbers of its header agree on that, or one offset further, to try again."""
         behind = self._records._next_slice
-        if behind is not None:
+        if behind is not None and len(behind) >= BASE_OFFSET.size:  # a broker cuts off what does not fit its answer
             return int(BASE_OFFSET.unpack_from(behind)[0])
         agreed = bad.magic >= 2 and bad.records_count == bad.last_offset_delta + 1
         return int(bad.next_offset) if agreed else int(self.next_fetch_offset) + 1

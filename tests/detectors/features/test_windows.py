@@ -67,6 +67,67 @@ def test_the_longest_unseen_leaves_and_no_page_is_lost(visits: list[int], most: 
     assert (len(windows), windows.evicted) == (len(seen), left)
 
 
+def set_aside(most: int, aside: int) -> Windows:
+    """Windows of two tests, of which the first one is named."""
+    return Windows(ROWS, 2, most, 2, aside, np.array([True, False]))
+
+
+def judge(windows: Windows, client: int, *peak: float) -> None:
+    (slot,) = visit(windows, client)
+    windows.state.headers["blocks"][slot] = 1
+    windows.peak[slot] = peak
+
+
+def test_a_flood_drives_out_whoever_is_new_and_not_who_was_judged_or_suspected() -> None:
+    windows = set_aside(8, 2)
+    judge(windows, 1, 0.4, 0.0)
+    judge(windows, 2, 0.1, 0.9)  # what learnt tests say makes nobody suspect
+    visit(windows, 3)
+    for client in range(100, 130):
+        visit(windows, client)
+        balanced(windows)
+    known = [windows.name(slot) for slot in windows.in_use()]
+    assert known == [name(2), name(1), *(name(client) for client in range(124, 130))]
+    assert (len(windows), windows.evicted, windows.lost) == (8, 25, 0)
+    assert windows.strongest(name(1), np.array([True, False])) == pytest.approx(0.4)
+    assert windows.left == [(0, False)]
+
+
+def test_who_was_set_aside_comes_back_with_all_that_was_known() -> None:
+    windows = set_aside(8, 2)
+    judge(windows, 1, 0.4, 0.0)
+    for client in range(100, 110):
+        visit(windows, client)
+    (slot,) = visit(windows, 1)
+    assert windows.state.headers["count"][slot] == 2
+    assert windows.in_use()[-1] == slot
+    for client in range(200, 210):
+        visit(windows, client)
+    assert name(1) in [windows.name(slot) for slot in windows.in_use()]
+    windows.forget(name(1))
+    assert windows.strongest(name(1), np.array([True, False])) == 0
+    balanced(windows)
+
+
+def test_places_aside_are_few_and_a_suspect_who_leaves_is_counted() -> None:
+    windows = set_aside(8, 2)
+    for client in range(1, 6):
+        judge(windows, client, 0.3, 0.0)
+    for client in range(100, 120):
+        visit(windows, client)
+    known = [windows.name(slot) for slot in windows.in_use()]
+    assert known[:2] == [name(4), name(5)], "the latest two"
+    assert (windows.lost, windows.evicted) == (3, 17)
+    again = set_aside(8, 2)
+    again.load(windows.dump())
+    assert [again.name(slot) for slot in again.in_use()] == known
+    assert (again.lost, again.evicted) == (3, 17)
+    for client in (4, 300, 301, 5):
+        assert visit(again, client) is not None
+        visit(windows, client)
+    assert all(np.array_equal(a, b) for a, b in zip(windows.dump().values(), again.dump().values(), strict=True))
+
+
 def test_who_comes_again_after_leaving_begins_anew() -> None:
     windows = Windows(ROWS, 2, 2, 1)
     visit(windows, 1, 1, 1, 2)

@@ -243,3 +243,18 @@ def test_the_hash_follows_what_changes_findings_and_nothing_else() -> None:
 
 def test_our_own_environment_loads() -> None:
     load(None, {name: value for name, value in os.environ.items() if not name.startswith("PROBEWATCH__")})
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "what"),
+    [
+        ("a.toml", "a = " + "[" * 5_000, "nested too deeply"),
+        ("a.yaml", "a: " + "[" * 5_000 + "]" * 5_000, "nested too deeply"),
+        ("a.yaml", "a: 2026-77-99\n", "not YAML"),
+        ("a.yaml", "a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", r"an alias \(\*name\) is not read here"),
+        ("a.yaml", "a: &a [*a]\n", r"an alias \(\*name\) is not read here"),
+    ],
+)
+def test_a_file_that_is_made_to_break_its_reader_is_refused(tmp_path: Path, name: str, text: str, what: str) -> None:
+    with pytest.raises(Trouble, match=what):
+        load(write(tmp_path, text, name), {})

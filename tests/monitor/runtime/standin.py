@@ -27,6 +27,7 @@ class Stats:
     clients: int
     ignored: int = 0
     evicted: int = 0
+    suspects_evicted: int = 0
     findings_open: int = 0
     findings_dropped: int = 0
     bytes: int = 0

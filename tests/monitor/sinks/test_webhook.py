@@ -23,7 +23,7 @@ from monitor.config.sinks import WebhookSettings
 from monitor.config.trouble import Trouble
 from monitor.formats.native import parse
 from monitor.sinks.protocol import Outcome
-from monitor.sinks.webhook import WebhookSink, payload
+from monitor.sinks.webhook import WebhookSink, _seconds, payload
 
 OLD = "whsec_" + b64encode(bytes(range(24))).decode()
 NEW = "whsec_" + b64encode(bytes(range(100, 164))).decode()
@@ -208,3 +208,11 @@ def test_a_proxy_on_the_way_is_used(tmp_path: Path) -> None:
         assert sink.send([EXAMPLE]) == [Outcome("delivered")]
         assert proxy.calls[0].path == "http://far.example/hook"
         sink.close()
+
+
+@pytest.mark.parametrize(
+    "asked", ["Thu, 01 Jan 99999999999 00:01:00 GMT", "Thu, 01 Jan 2026 00:01:00 +9999999999", "\u0663", "\x1e12"]
+)
+def test_a_date_that_no_calendar_has_asks_for_nothing_absurd(asked: str) -> None:
+    rest = _seconds(asked, 1e9)
+    assert rest is None or 0 <= rest <= 86_400

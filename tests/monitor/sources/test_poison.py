@@ -193,3 +193,19 @@ def read_all(address: str, reading: str) -> list[Arrival]:
             break
     source.close()
     return found
+
+
+def test_a_bad_batch_before_the_cut_off_rest_of_an_answer() -> None:
+    """A broker cuts its answer where it is full, also within the first bytes of a batch."""
+    for cut in range(1, BODY):
+        found = taken(batch(0, 10) + flipped(batch(10, 10)) + batch(20, 10)[:cut])
+        assert numbers(found) == [*range(10)]
+        assert next((one.first_offset, one.reason) for one in quarantined(found)) == (10, "bad-checksum")
+
+
+def test_what_the_client_asserts_of_an_answer_is_a_bad_batch() -> None:
+    """Found by fuzzing: a batch whose format byte says 0 or 1 and whose length is not that of one message."""
+    for magic in (0, 1):
+        changed = bytearray(batch(0, 3))
+        changed[16] = magic
+        assert quarantined(taken(bytes(changed), check_crcs=False))

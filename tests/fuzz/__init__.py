@@ -1,0 +1,1 @@
+"""Fuzzing of everything that reads bytes: targets, a mutator that knows their forms, and the driver."""
