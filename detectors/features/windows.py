@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.features.changes import Mark, as_rows, places, ragged, taken
 from detectors.features.layout import ENTRY, HEADER, PAGE, TRAIL, window_pages
 from detectors.features.neighbours import sketch_bytes
 from detectors.features.walk import State
@@ -17,6 +18,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 SLOT_STEP: Final = 256  # slots and pages are added in steps of at least this many, or an eighth of what there is
 PSEUDONYM: Final = 16
+THEN: Final = "then/"  # in front of the names of arrays that are changes to those without
 
 
 class Windows:
@@ -37,6 +39,7 @@ class Windows:
         self.groups = np.zeros((0, PSEUDONYM), np.uint8)
         self.last = np.zeros((0, tests), np.float32)
         self.peak = np.zeros((0, tests), np.float32)
+        self._born = np.zeros(0, np.int64)  # queries of the model before a slot's client came; a restart forgets it
         self.state = State(
             headers=np.zeros(0, HEADER),
             trails=np.zeros((0, TRAIL), np.uint32),
@@ -89,6 +92,7 @@ class Windows:
             self._grow_slots()
         slot = self._spare.pop()
         self._table[client] = slot
+        self._born[slot] = self.queries
         self.names[slot] = np.frombuffer(client, np.uint8)
         self.groups[slot] = np.frombuffer(group, np.uint8) if group else 0
         return slot
@@ -115,6 +119,7 @@ class Windows:
         held = state.pages[slot][state.pages[slot] >= 0]
         state.free[state.control[0] : state.control[0] + len(held)] = held
         state.control[0] += len(held)
+        state.entries.view(np.uint8)[held], state.sketches[held] = 0, 0  # what is forgotten stands in no dump
         self._clear(slot)
         self._spare.append(slot)
 
@@ -127,7 +132,7 @@ class Windows:
     def _grow_slots(self) -> None:
         old = len(self.state.headers)
         new = min(self.most, old + max(SLOT_STEP, old // 8))
-        for array in (self.names, self.groups, self.last, self.peak, *self.state[:4]):
+        for array in (self.names, self.groups, self.last, self.peak, self._born, *self.state[:4]):
             array.resize((new, *array.shape[1:]), refcheck=False)
         self.state.pages[old:] = -1
         self._spare.extend(range(new - 1, old - 1, -1))
@@ -156,17 +161,58 @@ class Windows:
             "groups": self.groups[order],
             "last": self.last[order],
             "peak": self.peak[order],
-            "headers": state.headers[order],
-            "trails": state.trails[order],
+            "headers": taken(state.headers, order),
+            "trails": taken(state.trails, order),
             "classes": state.classes[order],
             "held": (pages >= 0).sum(axis=1).astype(np.int32),
-            "entries": state.entries[held],
-            "sketches": state.sketches[held],
+            "entries": taken(state.entries, held),
+            "sketches": taken(state.sketches, held),
             "counts": np.array([self.queries, self.evicted], np.int64),
         }
 
+    def mark(self) -> Mark:
+        """Where the windows stand now, for `changes`."""
+        headers = self.state.headers
+        return Mark(self.queries, headers["count"].copy(), headers["touched"].copy())
+
+    def changes(self, mark: Mark) -> dict[str, NDArray[Any]]:
+        """What changed since the mark, as arrays: `apply` makes the windows of the mark those of now."""
+        order, state = self.in_use(), self.state
+        fresh = order[state.headers["touched"][order] > mark.queries]
+        known = (fresh < len(mark.counts)) & (self._born[fresh] < mark.queries)
+        before, count = np.zeros(len(fresh), np.int64), state.headers["count"][fresh]
+        before[known] = mark.counts[fresh[known]]
+        room = self._pages * PAGE
+        new = places(state.pages, fresh, np.maximum(before, count - room), count, PAGE)
+        held = places(state.pages, fresh, np.maximum(0, count - room), count, PAGE)
+        owner, number = ragged(np.maximum(before, count - TRAIL), count)
+        flat = new.page.astype(np.int64) * PAGE + new.at
+        return {
+            "since": np.array([mark.queries], np.int64),
+            "gone": self._gone(mark, order),
+            "names": self.names[fresh],
+            "groups": self.groups[fresh],
+            "last": self.last[fresh],
+            "peak": self.peak[fresh],
+            "headers": taken(state.headers, fresh),
+            "classes": state.classes[fresh],
+            "before": before,
+            "trails": state.trails[fresh[owner], number % TRAIL],
+            "entries": taken(state.entries.reshape(-1), flat),
+            "sketches": taken(state.sketches.reshape(-1, state.sketches.shape[2]), flat),
+            "streams": state.entries["streams"][held.page, held.at],
+            "counts": np.array([self.queries, self.evicted], np.int64),
+        }
+
+    def _gone(self, mark: Mark, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """When the clients that left since the mark had last been seen, ascending: it names them."""
+        here = np.zeros(len(self.state.headers), np.bool_)
+        here[order] = self._born[order] < mark.queries
+        return np.sort(mark.touched[(mark.touched > 0) & ~here[: len(mark.touched)]])
+
     def load(self, arrays: Arrays) -> None:
-        """Take over what `dump` gave; the windows must be empty. ValueError where the shapes do not fit."""
+        """Take over what `dump` gave, and `changes` behind THEN; the windows must be empty. ValueError where the shapes
+        do not fit."""
         clients, held = len(arrays["names"]), arrays["held"]
         if clients > self.most:
             raise ValueError(f"{clients} clients are kept, and the ceiling is {self.most}")
@@ -185,3 +231,65 @@ class Windows:
             array[:clients] = arrays[name]
         self._table = OrderedDict((self.name(slot), slot) for slot in range(clients))
         self.state.control[1], self.evicted = arrays["counts"]
+        self._go_on(arrays)
+
+    def apply(self, arrays: Arrays) -> None:
+        """Take over what `changes` gave, and what came after that (`then`). ValueError where it does not follow."""
+        if int(arrays["since"][0]) != self.queries:
+            raise ValueError("changes of another state")
+        self._part(arrays["gone"])
+        slots, state = self._come(arrays), self.state
+        own = (self.names, self.groups, self.last, self.peak, state.headers, state.classes)
+        for array, name in zip(own, ("names", "groups", "last", "peak", "headers", "classes"), strict=True):
+            array[slots] = arrays[name]
+        count, before, room = state.headers["count"][slots], arrays["before"], self._pages * PAGE
+        self._add_pages(slots, (np.minimum(count, room) + PAGE - 1) // PAGE)
+        owner, number = ragged(np.maximum(before, count - TRAIL), count)
+        state.trails[slots[owner], number % TRAIL] = arrays["trails"]
+        new = places(state.pages, slots, np.maximum(before, count - room), count, PAGE)
+        flat = new.page.astype(np.int64) * PAGE + new.at
+        as_rows(state.entries.reshape(-1))[flat] = as_rows(arrays["entries"])
+        state.sketches.reshape(-1, state.sketches.shape[2])[flat] = arrays["sketches"]
+        held = places(state.pages, slots, np.maximum(0, count - room), count, PAGE)
+        state.entries["streams"][held.page, held.at] = arrays["streams"]
+        state.control[1], self.evicted = arrays["counts"]
+        self._go_on(arrays)
+
+    def _go_on(self, arrays: Arrays) -> None:
+        """Apply the changes that came after these arrays, which stand among them behind THEN."""
+        later = {name.removeprefix(THEN): array for name, array in arrays.items() if name.startswith(THEN)}
+        if later:
+            self.apply(later)
+
+    def _part(self, gone: NDArray[np.int64]) -> None:
+        """Forget the clients that had last been seen then."""
+        order = self.in_use()
+        touched = self.state.headers["touched"][order]
+        at = np.searchsorted(touched, gone)
+        if (at == len(order)).any() or (touched[at] != gone).any():
+            raise ValueError("changes of another state")
+        for slot in order[at].tolist():
+            self.forget(self.name(slot))
+
+    def _come(self, arrays: Arrays) -> NDArray[np.int64]:
+        """The slots of the clients that changed, in the order in which they were last seen; new ones get one."""
+        slots = np.empty(len(arrays["names"]), np.int64)
+        for i, (name, group, before) in enumerate(
+            zip(arrays["names"], arrays["groups"], arrays["before"].tolist(), strict=True)
+        ):
+            client = bytes(name)
+            if (client in self._table) != (before > 0):
+                raise ValueError("changes of another state")
+            slots[i] = self._table[client] if before else self._enter(client, bytes(group))
+            self._table.move_to_end(client)
+        return slots
+
+    def _add_pages(self, slots: NDArray[np.int64], needed: NDArray[np.int64]) -> None:
+        """Have so many pages in each of these slots."""
+        wanted = (np.arange(self._pages) < needed[:, None]) & (self.state.pages[slots] < 0)
+        missing = int(wanted.sum())
+        self._ensure_pages(missing)
+        self.state.control[0] -= missing
+        free = int(self.state.control[0])
+        row, column = np.nonzero(wanted)
+        self.state.pages[slots[row], column] = self.state.free[free : free + missing]

@@ -24,7 +24,7 @@ from monitor.engine.clock import advance
 from monitor.engine.grouped import Context, Grouped, Roster, Turn
 from monitor.engine.kinship import ORDERED, Kinship
 from monitor.engine.step import Shape, Step
-from monitor.engine.stream import CHUNK, Judged
+from monitor.engine.stream import CHUNK, NO_MARKS, Judged, Marks
 from monitor.engine.ties import HALF, SMALLEST, WHOLE, Group, Ties
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -179,15 +179,15 @@ class Campaigns:
         peaks = dict(zip(roster.names, self.grouped.suspects(bank, list(roster.names.values())), strict=True))
         return {key: peaks[number] for key, number in roster.home.items()}
 
-    def dump(self) -> dict[str, NDArray[Any]]:
-        """Everything, as arrays."""
+    def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
+        """Everything, as arrays; of windows with a mark only what changed since."""
         names = {str(number): name.hex() for number, name in self._names.items()}
         return {
             "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
             "clock": np.array([self._clock]),
             **nested("kinship", self.kinship.dump()),
             **nested("ties", self.ties.dump()),
-            **nested("grouped", self.grouped.dump()),
+            **nested("grouped", self.grouped.dump(marks)),
         }
 
     def load(self, arrays: Arrays) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Floats
 from detectors.features.baseline import Baseline
+from detectors.features.changes import Mark
 from detectors.features.layout import BLOCK, CHAINED, ENTRY, FIRST_BLOCK, STRANGE
 from detectors.features.walk import FEATURES, Out, Steps, room, walk
 from detectors.features.windows import Windows
@@ -26,6 +28,8 @@ from monitor.engine.step import Shape, Step
 ALL: Final = 0
 VOLUMES: Final = ("access", "cost")  # families
 SUBSTREAMS: Final = (CHAINED, STRANGE)
+Marks = Mapping[Windows, Mark]
+NO_MARKS: Final[Marks] = MappingProxyType({})
 CHUNK: Final = 1_024  # queries that the kernel walks at once, which bounds its room
 
 
@@ -71,6 +75,11 @@ class Stream:
         self.number, self.shape = number, shape
         self.windows = Windows(shape.kind, len(shape.columns), most, tests)
         self.floors = np.full(tests, 0.5)
+
+    def dump(self, marks: Marks) -> dict[str, NDArray[Any]]:
+        """The windows as arrays; where they have a mark, only what changed since."""
+        mark = marks.get(self.windows)
+        return self.windows.dump() if mark is None else self.windows.changes(mark)
 
     def room(self) -> Out:
         """Room for a walk over a chunk; each query of a sub-stream may bring an earlier one."""
