@@ -15,11 +15,10 @@ Ints = NDArray[np.int64]
 
 
 class Mark(NamedTuple):
-    """Where windows stood: queries so far, and by slot the client's queries and when it was last seen (0: nobody)."""
+    """Where windows stood: queries so far, and by slot the queries of its client."""
 
     queries: int
     counts: Ints
-    touched: Ints
 
 
 class Places(NamedTuple):

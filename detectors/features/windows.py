@@ -172,14 +172,13 @@ class Windows:
 
     def mark(self) -> Mark:
         """Where the windows stand now, for `changes`."""
-        headers = self.state.headers
-        return Mark(self.queries, headers["count"].copy(), headers["touched"].copy())
+        return Mark(self.queries, self.state.headers["count"].copy())
 
     def changes(self, mark: Mark) -> dict[str, NDArray[Any]]:
         """What changed since the mark, as arrays: `apply` makes the windows of the mark those of now."""
         order, state = self.in_use(), self.state
         fresh = order[state.headers["touched"][order] > mark.queries]
-        known = (fresh < len(mark.counts)) & (self._born[fresh] < mark.queries)
+        known = self._born[fresh] < mark.queries
         before, count = np.zeros(len(fresh), np.int64), state.headers["count"][fresh]
         before[known] = mark.counts[fresh[known]]
         room = self._pages * PAGE
@@ -189,7 +188,7 @@ class Windows:
         flat = new.page.astype(np.int64) * PAGE + new.at
         return {
             "since": np.array([mark.queries], np.int64),
-            "gone": self._gone(mark, order),
+            "order": state.headers["touched"][order],
             "names": self.names[fresh],
             "groups": self.groups[fresh],
             "last": self.last[fresh],
@@ -203,12 +202,6 @@ class Windows:
             "streams": state.entries["streams"][held.page, held.at],
             "counts": np.array([self.queries, self.evicted], np.int64),
         }
-
-    def _gone(self, mark: Mark, order: NDArray[np.int64]) -> NDArray[np.int64]:
-        """When the clients that left since the mark had last been seen, ascending: it names them."""
-        here = np.zeros(len(self.state.headers), np.bool_)
-        here[order] = self._born[order] < mark.queries
-        return np.sort(mark.touched[(mark.touched > 0) & ~here[: len(mark.touched)]])
 
     def load(self, arrays: Arrays) -> None:
         """Take over what `dump` gave, and `changes` behind THEN; the windows must be empty. ValueError where the shapes
@@ -237,7 +230,7 @@ class Windows:
         """Take over what `changes` gave, and what came after that (`then`). ValueError where it does not follow."""
         if int(arrays["since"][0]) != self.queries:
             raise ValueError("changes of another state")
-        self._part(arrays["gone"])
+        self._part(arrays)
         slots, state = self._come(arrays), self.state
         own = (self.names, self.groups, self.last, self.peak, state.headers, state.classes)
         for array, name in zip(own, ("names", "groups", "last", "peak", "headers", "classes"), strict=True):
@@ -252,6 +245,7 @@ class Windows:
         state.sketches.reshape(-1, state.sketches.shape[2])[flat] = arrays["sketches"]
         held = places(state.pages, slots, np.maximum(0, count - room), count, PAGE)
         state.entries["streams"][held.page, held.at] = arrays["streams"]
+        self._arrange(arrays["order"])
         state.control[1], self.evicted = arrays["counts"]
         self._go_on(arrays)
 
@@ -261,18 +255,16 @@ class Windows:
         if later:
             self.apply(later)
 
-    def _part(self, gone: NDArray[np.int64]) -> None:
-        """Forget the clients that had last been seen then."""
+    def _part(self, arrays: Arrays) -> None:
+        """Forget the clients that are no more, or that are new ones of an old name."""
         order = self.in_use()
-        touched = self.state.headers["touched"][order]
-        at = np.searchsorted(touched, gone)
-        if (at == len(order)).any() or (touched[at] != gone).any():
-            raise ValueError("changes of another state")
-        for slot in order[at].tolist():
+        stay = np.isin(self.state.headers["touched"][order], arrays["order"])
+        stay |= np.isin(as_rows(self.names[order]), as_rows(arrays["names"][arrays["before"] > 0]))
+        for slot in order[~stay].tolist():
             self.forget(self.name(slot))
 
     def _come(self, arrays: Arrays) -> NDArray[np.int64]:
-        """The slots of the clients that changed, in the order in which they were last seen; new ones get one."""
+        """The slots of the clients that changed; new ones get one."""
         slots = np.empty(len(arrays["names"]), np.int64)
         for i, (name, group, before) in enumerate(
             zip(arrays["names"], arrays["groups"], arrays["before"].tolist(), strict=True)
@@ -281,8 +273,16 @@ class Windows:
             if (client in self._table) != (before > 0):
                 raise ValueError("changes of another state")
             slots[i] = self._table[client] if before else self._enter(client, bytes(group))
-            self._table.move_to_end(client)
         return slots
+
+    def _arrange(self, touched: NDArray[np.int64]) -> None:
+        """Have the clients in the order in which these numbers, when each was last seen, name them."""
+        slots = self.in_use()
+        slots = slots[np.argsort(self.state.headers["touched"][slots])]
+        if (self.state.headers["touched"][slots] != np.sort(touched)).any():
+            raise ValueError("changes of another state")
+        own = slots[np.argsort(np.argsort(touched))].tolist()
+        self._table = OrderedDict((self.name(slot), slot) for slot in own)
 
     def _add_pages(self, slots: NDArray[np.int64], needed: NDArray[np.int64]) -> None:
         """Have so many pages in each of these slots."""
