@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.features.changes import Mark, as_rows, places, ragged, taken
 from detectors.features.layout import ENTRY, HEADER, PAGE, TRAIL, window_pages
 from detectors.features.neighbours import sketch_bytes
 from detectors.features.walk import State
@@ -19,8 +20,10 @@ Arrays = Mapping[str, NDArray[Any]]
 SLOT_STEP: Final = 256  # slots and pages are added in steps of at least this many, or an eighth of what there is
 PSEUDONYM: Final = 16
 SLOTTED: Final = ("names", "groups", "last", "capital", "peak", "headers", "trails", "classes")
+CHANGED: Final = tuple(name for name in SLOTTED if name != "trails")
 SETTLED, SUSPECT = 0, 1  # grades of clients that do not leave with the rest: judged at least once; under suspicion
 SUSPICION: Final = 0.25  # strength of a named test from which a client is under suspicion: half of what opens a finding
+THEN: Final = "then/"  # in front of the names of arrays that are changes to those without
 
 
 class Windows:
@@ -57,6 +60,7 @@ class Windows:
         self.last = np.zeros((0, tests), np.uint8)
         self.capital = np.zeros((0, tests), np.float32)
         self.peak = np.zeros((0, tests), np.float32)
+        self._born = np.zeros(0, np.int64)  # queries of the model before a slot's client came; a restart forgets it
         self.state = State(
             headers=np.zeros(0, HEADER),
             trails=np.zeros((0, TRAIL), np.uint32),
@@ -121,14 +125,19 @@ class Windows:
             self._grow_slots()
         slot = self._spare.pop()
         self._table[client] = slot
+        self._born[slot] = self.queries
         self.names[slot] = np.frombuffer(client, np.uint8)
         self.groups[slot] = np.frombuffer(group, np.uint8) if group else 0
         return slot
 
     def strongest(self, client: bytes, tests: NDArray[np.bool_]) -> float:
         """The most that any of these tests ever said of a client; 0 of one that is not remembered."""
-        slot = next((part[client] for part in (self._table, *self._aside) if client in part), None)
+        slot = self._slot(client)
         return 0.0 if slot is None else float(self.peak[slot][tests].max(initial=0.0))
+
+    def _slot(self, client: bytes) -> int | None:
+        """The slot of a client, None where it is not remembered."""
+        return next((part[client] for part in (self._table, *self._aside) if client in part), None)
 
     def forget(self, client: bytes) -> None:
         """Forget a client, if it is remembered."""
@@ -167,6 +176,7 @@ class Windows:
         held = state.pages[slot][state.pages[slot] >= 0]
         state.free[state.control[0] : state.control[0] + len(held)] = held
         state.control[0] += len(held)
+        state.entries.view(np.uint8)[held], state.sketches[held] = 0, 0  # what is forgotten stands in no dump
         self._clear(slot)
         self._spare.append(slot)
 
@@ -179,7 +189,7 @@ class Windows:
     def _grow_slots(self) -> None:
         old = len(self.state.headers)
         new = min(self.most, old + max(SLOT_STEP, old // 8))
-        for array in (self.names, self.groups, self.last, self.capital, self.peak, *self.state[:4]):
+        for array in (self.names, self.groups, self.last, self.capital, self.peak, self._born, *self.state[:4]):
             array.resize((new, *array.shape[1:]), refcheck=False)
         self.state.pages[old:] = -1
         self._spare.extend(range(new - 1, old - 1, -1))
@@ -209,18 +219,54 @@ class Windows:
             "last": self.last[order],
             "capital": self.capital[order],
             "peak": self.peak[order],
-            "headers": state.headers[order],
-            "trails": state.trails[order],
+            "headers": taken(state.headers, order),
+            "trails": taken(state.trails, order),
             "classes": state.classes[order],
             "held": (pages >= 0).sum(axis=1).astype(np.int32),
-            "entries": state.entries[held],
-            "sketches": state.sketches[held],
+            "entries": taken(state.entries, held),
+            "sketches": taken(state.sketches, held),
+            "aside": np.array([len(kept) for kept in self._aside], np.int64),
+            "counts": np.array([self.queries, self.evicted, self.lost], np.int64),
+        }
+
+    def mark(self) -> Mark:
+        """Where the windows stand now, for `changes`."""
+        return Mark(self.queries, self.state.headers["count"].copy())
+
+    def changes(self, mark: Mark) -> dict[str, NDArray[Any]]:
+        """What changed since the mark, as arrays: `apply` makes the windows of the mark those of now."""
+        order, state = self.in_use(), self.state
+        fresh = order[state.headers["touched"][order] > mark.queries]
+        known = self._born[fresh] < mark.queries
+        before, count = np.zeros(len(fresh), np.int64), state.headers["count"][fresh]
+        before[known] = mark.counts[fresh[known]]
+        room = self._pages * PAGE
+        new = places(state.pages, fresh, np.maximum(before, count - room), count, PAGE)
+        held = places(state.pages, fresh, np.maximum(0, count - room), count, PAGE)
+        owner, number = ragged(np.maximum(before, count - TRAIL), count)
+        flat = new.page.astype(np.int64) * PAGE + new.at
+        return {
+            "since": np.array([mark.queries], np.int64),
+            "order": state.headers["touched"][order],
+            "names": self.names[fresh],
+            "groups": self.groups[fresh],
+            "last": self.last[fresh],
+            "capital": self.capital[fresh],
+            "peak": self.peak[fresh],
+            "headers": taken(state.headers, fresh),
+            "classes": state.classes[fresh],
+            "before": before,
+            "trails": state.trails[fresh[owner], number % TRAIL],
+            "entries": taken(state.entries.reshape(-1), flat),
+            "sketches": taken(state.sketches.reshape(-1, state.sketches.shape[2]), flat),
+            "streams": state.entries["streams"][held.page, held.at],
             "aside": np.array([len(kept) for kept in self._aside], np.int64),
             "counts": np.array([self.queries, self.evicted, self.lost], np.int64),
         }
 
     def load(self, arrays: Arrays) -> None:
-        """Take over what `dump` gave; the windows must be empty. ValueError where the shapes do not fit."""
+        """Take over what `dump` gave, and `changes` behind THEN; the windows must be empty. ValueError where the shapes
+        do not fit."""
         clients, held = len(arrays["names"]), arrays["held"]
         if clients > self.most:
             raise ValueError(f"{clients} clients are kept, and the ceiling is {self.most}")
@@ -237,7 +283,81 @@ class Windows:
         own = (self.names, self.groups, self.last, self.capital, self.peak, *self.state[:3])
         for array, name in zip(own, SLOTTED, strict=True):
             array[:clients] = arrays[name]
-        ends = [0, *np.cumsum(arrays["aside"]).tolist(), clients]
-        parts = [OrderedDict((self.name(slot), slot) for slot in range(*between)) for between in pairwise(ends)]
-        self._aside, self._table = tuple(parts[:-1]), parts[-1]
+        self._line_up(range(clients), arrays["aside"])
         self.state.control[1], self.evicted, self.lost = arrays["counts"].tolist()
+        self._go_on(arrays)
+
+    def apply(self, arrays: Arrays) -> None:
+        """Take over what `changes` gave, and what came after that (`then`). ValueError where it does not follow."""
+        if int(arrays["since"][0]) != self.queries:
+            raise ValueError("changes of another state")
+        self._part(arrays)
+        slots, state = self._come(arrays), self.state
+        own = (self.names, self.groups, self.last, self.capital, self.peak, state.headers, state.classes)
+        for array, name in zip(own, CHANGED, strict=True):
+            array[slots] = arrays[name]
+        count, before, room = state.headers["count"][slots], arrays["before"], self._pages * PAGE
+        self._add_pages(slots, (np.minimum(count, room) + PAGE - 1) // PAGE)
+        owner, number = ragged(np.maximum(before, count - TRAIL), count)
+        state.trails[slots[owner], number % TRAIL] = arrays["trails"]
+        new = places(state.pages, slots, np.maximum(before, count - room), count, PAGE)
+        flat = new.page.astype(np.int64) * PAGE + new.at
+        as_rows(state.entries.reshape(-1))[flat] = as_rows(arrays["entries"])
+        state.sketches.reshape(-1, state.sketches.shape[2])[flat] = arrays["sketches"]
+        held = places(state.pages, slots, np.maximum(0, count - room), count, PAGE)
+        state.entries["streams"][held.page, held.at] = arrays["streams"]
+        self._arrange(arrays["order"], arrays["aside"])
+        state.control[1], self.evicted, self.lost = arrays["counts"].tolist()
+        self._go_on(arrays)
+
+    def _go_on(self, arrays: Arrays) -> None:
+        """Apply the changes that came after these arrays, which stand among them behind THEN."""
+        later = {name.removeprefix(THEN): array for name, array in arrays.items() if name.startswith(THEN)}
+        if later:
+            self.apply(later)
+
+    def _part(self, arrays: Arrays) -> None:
+        """Forget the clients that are no more, or that are new ones of an old name."""
+        order = self.in_use()
+        stay = np.isin(self.state.headers["touched"][order], arrays["order"])
+        stay |= np.isin(as_rows(self.names[order]), as_rows(arrays["names"][arrays["before"] > 0]))
+        for slot in order[~stay].tolist():
+            self.forget(self.name(slot))
+
+    def _come(self, arrays: Arrays) -> NDArray[np.int64]:
+        """The slots of the clients that changed; new ones get one."""
+        slots = np.empty(len(arrays["names"]), np.int64)
+        for i, (name, group, before) in enumerate(
+            zip(arrays["names"], arrays["groups"], arrays["before"].tolist(), strict=True)
+        ):
+            client = bytes(name)
+            slot = self._slot(client)
+            if (slot is not None) != (before > 0):
+                raise ValueError("changes of another state")
+            slots[i] = self._enter(client, bytes(group), i) if slot is None else slot
+        return slots
+
+    def _arrange(self, touched: NDArray[np.int64], aside: NDArray[np.int64]) -> None:
+        """Have the clients in the order in which these numbers, when each was last seen, name them; the first of them,
+        so many of either grade as `aside` says, set aside."""
+        slots = self.in_use()
+        slots = slots[np.argsort(self.state.headers["touched"][slots])]
+        if (self.state.headers["touched"][slots] != np.sort(touched)).any():
+            raise ValueError("changes of another state")
+        self._line_up(slots[np.argsort(np.argsort(touched))].tolist(), aside)
+
+    def _line_up(self, slots: Sequence[int], aside: NDArray[np.int64]) -> None:
+        """Have the clients of these slots in this order, the first of them set aside."""
+        ends = [0, *np.cumsum(aside).tolist(), len(slots)]
+        parts = [OrderedDict((self.name(slot), slot) for slot in slots[one:other]) for one, other in pairwise(ends)]
+        self._aside, self._table = tuple(parts[:-1]), parts[-1]
+
+    def _add_pages(self, slots: NDArray[np.int64], needed: NDArray[np.int64]) -> None:
+        """Have so many pages in each of these slots."""
+        wanted = (np.arange(self._pages) < needed[:, None]) & (self.state.pages[slots] < 0)
+        missing = int(wanted.sum())
+        self._ensure_pages(missing)
+        self.state.control[0] -= missing
+        free = int(self.state.control[0])
+        row, column = np.nonzero(wanted)
+        self.state.pages[slots[row], column] = self.state.free[free : free + missing]

@@ -5,7 +5,51 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from monitor.config.secret import Secret
+from monitor.config.sinks import Address
+
+
+class BucketSettings(BaseModel):
+    """A bucket of an object store that speaks the S3 protocol (extra `s3`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    """Name of the bucket. It has to be there."""
+
+    prefix: str = Field(default="probewatch/", pattern=r"^([A-Za-z0-9._-]+/)*$")
+    """What every name in the bucket begins with; two groups need two of them."""
+
+    endpoint: Address | None = None
+    """Address of the store, where it is not Amazon's."""
+
+    region: str = "us-east-1"
+    """The region of the bucket, which is part of every signature."""
+
+    access_key: Secret | None = None
+    """Where the access key is kept. Without both keys they are looked for in the environment (`AWS_ACCESS_KEY_ID`), and
+    then in the role of the host or container."""
+
+    secret_key: Secret | None = None
+    """Where the secret key is kept."""
+
+    ca_file: Path | None = None
+    """Certificates of an authority to trust (PEM), beside those that the library brings."""
+
+    conditions: bool = True
+    """Whether the store knows `If-None-Match: *`, as Amazon's, MinIO and most others do. Without it two owners of one
+    partition are told apart by the order of their terms alone."""
+
+    timeout_s: float = Field(default=30.0, gt=0, le=600)
+    """Seconds to wait for an answer."""
+
+    @model_validator(mode="after")
+    def _both_keys(self) -> BucketSettings:
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("give both access_key and secret_key, or neither")
+        return self
 
 
 class RuntimeSettings(BaseModel):
@@ -13,12 +57,30 @@ class RuntimeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    @model_validator(mode="after")
+    def _one_place(self) -> RuntimeSettings:
+        if self.snapshots is not None and self.bucket is not None:
+            raise ValueError("give one of snapshots and bucket")
+        return self
+
     state: Path = Path("/var/lib/probewatch")
     """Folder for the outbox, the snapshots and the audit log of one process. It has to outlive the process."""
 
     snapshots: Path | None = None
     """Folder for snapshots, where they do not lie in `state`: one that the processes of a group share, so that a
     partition takes its state along when it moves."""
+
+    bucket: BucketSettings | None = None
+    """A bucket for snapshots, in place of a folder: partitions take their state along from host to host without a
+    common disk."""
+
+    generations: int = Field(default=3, ge=1, le=100)
+    """Snapshots of each partition that are kept, beside those that they build on and one that shares nothing with
+    them."""
+
+    rebuild_records: int = Field(default=1_000_000, ge=0)
+    """Records of a partition that are read again, at most, where no snapshot of it can be used: what they teach is
+    learnt again, and what they made found is not told twice. 0 begins from nothing."""
 
     learnt: Path | None = None
     """What `probewatch learn` has written: models of which a partition knows nothing begin with it. A snapshot of the

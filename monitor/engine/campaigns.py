@@ -26,7 +26,7 @@ from monitor.engine.clock import advance
 from monitor.engine.grouped import Context, Grouped, Roster, Turn
 from monitor.engine.kinship import ORDERED, SECOND, Kinship
 from monitor.engine.step import Shape, Step
-from monitor.engine.stream import CHUNK, Judged
+from monitor.engine.stream import CHUNK, NO_MARKS, Judged, Marks
 from monitor.engine.suspects import Suspects, Suspicion
 from monitor.engine.ties import HALF, SMALLEST, WHOLE, Group, Ties
 
@@ -235,8 +235,8 @@ class Campaigns:
         peaks = dict(zip(roster.names, self.grouped.suspects(bank, list(roster.names.values())), strict=True))
         return {key: peaks[number] for key, number in roster.home.items()}
 
-    def dump(self) -> dict[str, NDArray[Any]]:
-        """Everything, as arrays."""
+    def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
+        """Everything, as arrays; of windows with a mark only what changed since."""
         names = {str(number): name.hex() for number, name in self._names.items()}
         return {
             "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
@@ -245,7 +245,7 @@ class Campaigns:
             **nested("rhythm", self.rhythm._asdict()),
             "suspected": self.suspected.dump(),
             **nested("ties", self.ties.dump()),
-            **nested("grouped", self.grouped.dump()),
+            **nested("grouped", self.grouped.dump(marks)),
         }
 
     def load(self, arrays: Arrays) -> None:

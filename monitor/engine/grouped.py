@@ -17,7 +17,7 @@ from detectors.features.walk import Out
 from detectors.scoring.nesting import inside, nested
 from monitor.engine.bank import Bank
 from monitor.engine.step import Shape, Step
-from monitor.engine.stream import SUBSTREAMS, Judged, Stream, Walked, routed
+from monitor.engine.stream import NO_MARKS, SUBSTREAMS, Judged, Marks, Stream, Walked, routed
 from monitor.engine.ties import GROUPS, SMALLEST
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -179,8 +179,8 @@ class Grouped:
         """The most that any named test says of each of these groups since it was looked through, (n,)."""
         return [max(stream.windows.strongest(name, ~bank.learnt) for stream in self.streams) for name in names]
 
-    def dump(self) -> dict[str, NDArray[Any]]:
-        """Everything, as arrays."""
+    def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
+        """Everything, as arrays; of windows with a mark only what changed since."""
         said = [turn for own in self._turns.values() for turn in own]
         return {
             "turns": np.array([(*turn[:2], *turn[3:]) for turn in said], np.int64).reshape(-1, 4),
@@ -189,7 +189,7 @@ class Grouped:
             **{
                 name: array
                 for stream in self.streams
-                for name, array in nested(f"windows{stream.number}", stream.windows.dump()).items()
+                for name, array in nested(f"windows{stream.number}", stream.dump(marks)).items()
             },
         }
 

@@ -30,6 +30,7 @@ from monitor.engine.kinds import Profiles
 from monitor.engine.learning import Standing, standing
 from monitor.engine.learnt import Learnt, names_of, pack
 from monitor.engine.step import Shape, prepare, shapes
+from monitor.engine.stream import NO_MARKS, Marks
 from monitor.engine.verdicts import Court, Verdict
 from monitor.engine.view import View
 from monitor.record.raw import Partition
@@ -164,8 +165,18 @@ class PartitionEngine:
         """What was learnt of all models, for others to begin with (`unpack`); nothing of any client, and no finding."""
         return pack(list(self._views.values()), self._bank)
 
-    def dump(self) -> dict[str, NDArray[Any]]:
-        """All state, as arrays: what `restore` needs."""
+    def marks(self) -> Marks:
+        """Where the engine stands now, for `changes`."""
+        return {windows: mark for view in self._views.values() for windows, mark in view.marks().items()}
+
+    def changes(self, marks: Marks) -> dict[str, NDArray[Any]]:
+        """What changed since the marks, as arrays: `joined` to a dump of that time they are what `restore` needs.
+
+        Windows of clients tell what is new; all else is small, and whole, and of a view without a query left out."""
+        return self.dump(marks)
+
+    def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
+        """All state, as arrays: what `restore` needs. With marks, what `changes` says."""
         views = [
             {"model": view.model, "kind": view.shape.kind, "width": view.shape.width, "columns": view.shape.columns}
             for view in self._views.values()
@@ -183,7 +194,9 @@ class PartitionEngine:
             **nested("flood", self._flood.dump()),
         }
         for at, view in enumerate(self._views.values()):
-            arrays |= nested(f"view{at}", view.dump())
+            mark = marks.get(view.windows)
+            if mark is None or mark.queries != view.windows.queries:
+                arrays |= nested(f"view{at}", view.dump(marks))
         return arrays
 
     @classmethod

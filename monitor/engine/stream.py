@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Floats
 from detectors.features.baseline import Baseline
+from detectors.features.changes import Mark
 from detectors.features.layout import BLOCK, CHAINED, ENTRY, FIRST_BLOCK, STRANGE
 from detectors.features.walk import FEATURES, Out, Steps, room, walk
 from detectors.features.windows import Windows
@@ -25,6 +27,8 @@ from monitor.engine.step import Shape, Step
 
 ALL: Final = 0
 SUBSTREAMS: Final = (CHAINED, STRANGE)
+Marks = Mapping[Windows, Mark]
+NO_MARKS: Final[Marks] = MappingProxyType({})
 CHUNK: Final = 1_024  # queries that the kernel walks at once, which bounds its room
 ASIDE: Final = 8  # one in so many places is for suspects, one for clients that were judged (decision 0020)
 
@@ -75,6 +79,11 @@ class Stream:
         aside = 0 if named is None else most // ASIDE
         self.windows = Windows(shape.kind, len(shape.columns), most, tests, aside, named)
         self.floors = np.full(tests, 0.5)
+
+    def dump(self, marks: Marks) -> dict[str, NDArray[Any]]:
+        """The windows as arrays; where they have a mark, only what changed since."""
+        mark = marks.get(self.windows)
+        return self.windows.dump() if mark is None else self.windows.changes(mark)
 
     def room(self) -> Out:
         """Room for a walk over a chunk; each query of a sub-stream may bring an earlier one."""

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks, Floats
 from detectors.features import baseline as baselines
+from detectors.features.changes import Mark
 from detectors.features.layout import BLOCK, FIRST_BLOCK
 from detectors.features.walk import FEATURES, Out
 from detectors.features.windows import Windows
@@ -24,7 +25,7 @@ from monitor.engine.bank import Bank
 from monitor.engine.campaigns import Campaigns
 from monitor.engine.grouped import Context
 from monitor.engine.step import LABELS, Names, Shape, Step
-from monitor.engine.stream import ALL, CHUNK, SUBSTREAMS, Judged, Stream, Walked, keys_of, routed
+from monitor.engine.stream import ALL, CHUNK, NO_MARKS, SUBSTREAMS, Judged, Marks, Stream, Walked, keys_of, routed
 from monitor.engine.suspects import suspicions
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -289,8 +290,12 @@ class View:
             peaks.append(stream.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64))
         return by_client(np.concatenate(names), np.concatenate(peaks))
 
-    def dump(self) -> dict[str, NDArray[Any]]:
-        """Everything, as arrays."""
+    def marks(self) -> dict[Windows, Mark]:
+        """Where all windows stand now, those of groups included."""
+        return {stream.windows: stream.windows.mark() for stream in (*self.streams, *self.campaigns.grouped.streams)}
+
+    def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
+        """Everything, as arrays; of windows with a mark only what changed since."""
         return {
             "numbers": np.array([self.next_refit, self._owed], np.int64),
             "least": self._least,
@@ -300,9 +305,9 @@ class View:
             **{
                 name: array
                 for stream in self.streams
-                for name, array in nested(f"windows{stream.number}", stream.windows.dump()).items()
+                for name, array in nested(f"windows{stream.number}", stream.dump(marks)).items()
             },
-            **nested("campaigns", self.campaigns.dump()),
+            **nested("campaigns", self.campaigns.dump(marks)),
             **nested("samples", self._samples.dump()),
             **nested("rows", self._rows.arrays()),
             **nested("baseline", fitting.dump(self.baseline)),

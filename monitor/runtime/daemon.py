@@ -16,7 +16,6 @@ from monitor.record.decode import Decoder
 from monitor.record.limits import Limits
 from monitor.runtime.engines import engine_maker
 from monitor.runtime.fingerprints import digests, load_all
-from monitor.runtime.folder import SnapshotFolder
 from monitor.runtime.health import HealthServer, Pulse
 from monitor.runtime.judges import judges
 from monitor.runtime.keys import key_name, keys_of
@@ -25,7 +24,8 @@ from monitor.runtime.lock import only_process
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
-from monitor.runtime.paths import outbox_path, snapshots_path
+from monitor.runtime.paths import outbox_path
+from monitor.runtime.stores import open_store
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
 from monitor.runtime.wiring import open_source
@@ -48,8 +48,15 @@ def run(settings: Settings) -> bool:
     decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine))
     make = engine_maker(settings, keys, known)
     config = config_hash(settings, digests(known))
-    snapshots = SnapshotFolder(snapshots_path(settings))
-    partitions = Partitions(make, snapshots, clocks.steady, metrics, config_hash=config, key_epoch=key_name(keys))
+    partitions = Partitions(
+        make,
+        open_store(settings),
+        clocks.steady,
+        metrics,
+        config_hash=config,
+        key_epoch=key_name(keys),
+        rebuild=settings.runtime.rebuild_records,
+    )
     with ExitStack() as stack:
         stack.enter_context(only_process(settings.runtime.state))
         outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)

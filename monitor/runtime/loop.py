@@ -86,7 +86,7 @@ class Loop:
         if self._unsafe is not None and self._unsafe.partition in change.lost:
             self._unsafe = None  # whoever has the partition now makes these findings again
         for partition in sorted(change.gained, key=str):
-            self._source.seek(partition, self._partitions.take(partition))
+            self._source.seek(partition, self._partitions.take(partition, self._source.bounds(partition)))
 
     def _work(self) -> bool:
         """Feeds and accepts what has arrived; False where the outbox has no room and something has to wait."""

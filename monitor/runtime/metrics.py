@@ -35,6 +35,9 @@ class Metrics:
         self.quarantined = self._counter(
             "stretches_quarantined", "Stretches of a log that could not be read.", "reason"
         )
+        self.missed = self._counter(
+            "records_missed", "Records that the log lost before they were read.", "partition", "reason"
+        )
         self.unknown_fields = self._counter("unknown_fields", "Fields of good records that the schema does not know.")
         self.queries = self._counter("queries", "Queries that the engine has seen.")
         self.lag = self._gauge("lag_records", "Records in the log that were not handed over yet.", "partition")

@@ -4,22 +4,45 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
+from monitor.engine.changes import joined
 from monitor.record.raw import Partition
+from monitor.runtime.generations import program
 from monitor.runtime.metrics import Metrics
-from monitor.runtime.snapshots import Arrays, Refused, Snapshot, SnapshotStore
+from monitor.runtime.snapshots import Arrays, FencedError, Refused, Snapshot, SnapshotStore
+from monitor.sources.protocol import Bounds
 
 if TYPE_CHECKING:
     from monitor.engine.partition import EngineStats, PartitionEngine
+    from monitor.engine.stream import Marks
 
 log = logging.getLogger(__name__)
 
 # a fresh engine (None), or one with the state of a snapshot; ValueError with the reason where the arrays do not fit
 EngineMaker = Callable[[Partition, Arrays | None], "PartitionEngine"]
+
+
+_TABLES: Final = frozenset({"models", "dense", "rows", "text"})  # of queries: not one element each
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the state of a partition came from: `snapshot` (as it was), `migrated` (of an older version, and `note`
+    says what was done), `rebuilt` (from the log, of which everything before `told` made findings that are safe
+    already), or `fresh`. `refused` says which snapshots could not be used, and why."""
+
+    how: str
+    next_offset: int | None
+    told: int = 0
+    program: str = ""
+    note: str = ""
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -28,11 +51,18 @@ class _Held:
     next_offset: int | None  # None: nothing read yet, and no snapshot
     saved_at: float
     unsaved: int  # records since the last snapshot
+    told: int = 0  # what is found before this offset was found before
+    marks: Marks | None = None  # where the engine stood at the last snapshot of ours; None: the next one is whole
+
+    @property
+    def rebuilding(self) -> bool:
+        """Whether its state is not yet what stood there before."""
+        return self.next_offset is not None and self.next_offset < self.told
 
 
 class Partitions:
     """The engines of our partitions. `epoch` names the key, `config_hash` the settings under which they run; `clock`
-    counts seconds and never goes back."""
+    counts seconds and never goes back; `rebuild` is the most records that are read again where no snapshot fits."""
 
     def __init__(
         self,
@@ -43,6 +73,7 @@ class Partitions:
         *,
         config_hash: str,
         key_epoch: str,
+        rebuild: int = 0,
     ) -> None:
         self._make = make
         self._store = store
@@ -50,30 +81,46 @@ class Partitions:
         self._metrics = metrics
         self._config_hash = config_hash
         self._key_epoch = key_epoch
+        self._rebuild = rebuild
+        self.origins: dict[str, dict[str, Any]] = {}  # where the state of each partition came from
         self._held: dict[Partition, _Held] = {}
         self.standings: dict[str, list[dict[str, Any]]] = {}  # of each partition, when it was last saved
 
     def __contains__(self, partition: Partition) -> bool:
         return partition in self._held
 
-    def take(self, partition: Partition) -> int | None:
+    def take(self, partition: Partition, bounds: Bounds | None = None) -> int | None:
         """Takes a partition over from its newest usable snapshot; the offset to read from, None where there is no
-        snapshot and the group's own offset counts."""
-        engine, next_offset = self._restored(partition)
-        self._held[partition] = _Held(engine, next_offset, self._clock(), 0)
-        self._metrics.restored.labels("fresh" if next_offset is None else "snapshot").inc()
-        log.info("partition taken", extra={"partition": str(partition), "offset": next_offset})
-        return next_offset
+        snapshot and the group's own offset counts. With `bounds` of the log, state that cannot be read is built again
+        from it."""
+        try:
+            self._store.take(partition)
+        except OSError as problem:
+            log.error("partition not claimed", extra={"partition": str(partition), "error": problem.strerror})
+        engine, origin = self._restored(partition, bounds)
+        self._held[partition] = _Held(engine, origin.next_offset, self._clock(), 0, origin.told)
+        self._metrics.restored.labels(origin.how).inc()
+        self.origins[str(partition)] = asdict(origin)
+        told = {"partition": str(partition), "offset": origin.next_offset, "state": origin.how}
+        notes = {"told": origin.told, "program": origin.program, "note": origin.note}
+        log.info("partition taken", extra=told | {name: value for name, value in notes.items() if value})
+        return origin.next_offset
 
     def drop(self, partition: Partition) -> None:
         """Forgets a partition that is somebody else's now, with all that was not saved of it."""
         self.standings.pop(str(partition), None)
+        self.origins.pop(str(partition), None)
         if self._held.pop(partition, None) is not None:
             log.info("partition dropped", extra={"partition": str(partition)})
 
     def feed(self, partition: Partition, queries: Queries) -> list[Finding]:
-        """What the engine of that partition says of these queries."""
-        return self._held[partition].engine.feed(queries)
+        """What the engine of that partition says of these queries, and has not said before."""
+        held = self._held[partition]
+        known = int(np.searchsorted(queries.offset, held.told)) if held.told else 0
+        if not known:
+            return held.engine.feed(queries)
+        held.engine.feed(_part(queries, 0, known))
+        return held.engine.feed(_part(queries, known, len(queries)))
 
     def advance(self, partition: Partition, next_offset: int, records: int) -> None:
         """Everything before `next_offset` has been fed, and its findings are safe."""
@@ -85,7 +132,7 @@ class Partitions:
         """Partitions with something new whose last snapshot is so many seconds or records ago."""
         now = self._clock()
         for partition, held in self._held.items():
-            if held.unsaved and (held.unsaved >= records or now - held.saved_at >= seconds):
+            if held.unsaved and not held.rebuilding and (held.unsaved >= records or now - held.saved_at >= seconds):
                 yield partition
 
     def save(self, partition: Partition) -> int | None:
@@ -95,19 +142,23 @@ class Partitions:
         if held.next_offset is None:
             return None
         held.saved_at = self._clock()  # also after a failure: a full disk is not asked at every step
-        arrays, standings = held.engine.dump(), [one.tree() for one in held.engine.standings()]
-        snapshot = Snapshot(partition, held.next_offset, self._config_hash, self._key_epoch, arrays, standings)
+        standings = [one.tree() for one in held.engine.standings()]
         self.standings[str(partition)] = standings
+        partial = held.marks is not None and self._store.follows(partition)
+        arrays = held.engine.changes(held.marks) if partial and held.marks is not None else held.engine.dump()
+        about = (partition, held.next_offset, self._config_hash, self._key_epoch)
+        marks, held.marks = held.engine.marks(), None
         try:
-            self._store.save(snapshot)
+            self._store.save(Snapshot(*about, arrays, standings, partial))
         except OSError as problem:
-            self._metrics.snapshots.labels("failed").inc()
+            fenced = isinstance(problem, FencedError)
+            self._metrics.snapshots.labels("fenced" if fenced else "failed").inc()
             log.error(
                 "snapshot failed; offsets are not committed",
                 extra={"partition": str(partition), "error": problem.strerror},
             )
             return None
-        held.unsaved = 0
+        held.unsaved, held.marks = 0, marks
         self._metrics.snapshots.labels("saved").inc()
         return held.next_offset
 
@@ -123,24 +174,52 @@ class Partitions:
     def __len__(self) -> int:
         return len(self._held)
 
-    def _restored(self, partition: Partition) -> tuple[PartitionEngine, int | None]:
+    def _restored(self, partition: Partition, bounds: Bounds | None) -> tuple[PartitionEngine, Origin]:
+        refused: list[Refused] = []
         for kept in self._store.load(partition, self._key_epoch):
-            if isinstance(kept, Refused):
-                self._refuse(partition, kept.reason, kept.place)
-                continue
-            try:
-                engine = self._make(partition, kept.arrays)
-            except ValueError as problem:
-                self._refuse(partition, str(problem), f"offset {kept.next_offset}")
-                continue
-            if kept.config_hash != self._config_hash:
-                log.warning("settings changed since the snapshot", extra={"partition": str(partition)})
-            return engine, kept.next_offset
-        return self._make(partition, None), None
+            if isinstance(kept, Snapshot):
+                try:
+                    engine = self._make(partition, joined(kept.arrays, kept.changes) if kept.changes else kept.arrays)
+                except ValueError as problem:
+                    kept = Refused(kept.place or f"offset {kept.next_offset}", str(problem), kept.next_offset)
+                else:
+                    return engine, self._taken_over(partition, kept, refused)
+            self._refuse(partition, kept.reason, kept.place)
+            refused.append(kept)
+        return self._make(partition, None), self._anew(refused, bounds)
+
+    def _taken_over(self, partition: Partition, kept: Snapshot, refused: list[Refused]) -> Origin:
+        """The state of a snapshot, of whichever version of the program."""
+        if kept.config_hash != self._config_hash:
+            log.warning("settings changed since the snapshot", extra={"partition": str(partition)})
+        how = "migrated" if kept.migrated else "snapshot"
+        older = kept.program if kept.program != program() else ""
+        return Origin(how, kept.next_offset, 0, older, kept.migrated, reasons(refused))
+
+    def _anew(self, refused: list[Refused], bounds: Bounds | None) -> Origin:
+        """No state: where there was some, it is built again from as much of the log as is there and allowed."""
+        if not refused or bounds is None:
+            return Origin("fresh", None, refused=reasons(refused))
+        told = max([bounds.start, *(one.next_offset for one in refused if one.next_offset is not None)])
+        start = max(bounds.first, told - self._rebuild)
+        if start >= told:
+            return Origin("fresh", told, refused=reasons(refused))
+        return Origin("rebuilt", start, told, refused=reasons(refused))
 
     def _refuse(self, partition: Partition, reason: str, place: str) -> None:
         self._metrics.refused.inc()
         log.error(
-            "snapshot refused; the one before is tried, or learning starts anew",
+            "snapshot refused; the one before is tried, or state is built again from the log",
             extra={"partition": str(partition), "reason": reason, "place": place},
         )
+
+
+def reasons(refused: list[Refused]) -> tuple[str, ...]:
+    """What is wrong with each, newest first."""
+    return tuple(one.reason for one in refused)
+
+
+def _part(queries: Queries, start: int, stop: int) -> Queries:
+    """The queries from start to stop; the tables of inputs stay whole."""
+    names = [one.name for one in fields(queries) if one.name not in _TABLES]
+    return replace(queries, **{name: getattr(queries, name)[start:stop] for name in names})

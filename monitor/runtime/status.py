@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from monitor.config.settings import Settings
-from monitor.runtime.folder import latest
-from monitor.runtime.paths import snapshots_path
+from monitor.runtime.stores import open_store
 
 Tree = Mapping[str, Any]  # a standing as JSON has it
 
@@ -39,7 +38,7 @@ def told(settings: Settings) -> Iterator[Told]:
     """What the newest snapshots say; nothing where there are none. Reads them while a daemon runs, and changes nothing.
 
     Snapshots of versions that did not write how far learning had come are passed over."""
-    for _, seconds, header in latest(snapshots_path(settings)):
+    for _, seconds, header in open_store(settings, look=True).latest():
         written = datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
         for standing in header.get("standings", ()):
             yield Told(f"{header['topic']}-{header['partition']}", written, standing)

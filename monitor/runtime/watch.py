@@ -3,10 +3,12 @@ readable and the wall clock stays out of it."""
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from monitor.alerts.finding import Finding
 from monitor.record.decode import Decoded
@@ -16,6 +18,10 @@ from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
 from monitor.sources.protocol import Quarantined, Source
 
+log = logging.getLogger(__name__)
+
+LOST: Final = frozenset({"expired", "log-restarted", "log-truncated"})  # reasons for which nobody has the records
+GAPS: Final = 16  # of each partition that are told
 _GAUGES_EVERY: Final = 2.0  # seconds; asking engines and brokers costs more than counting
 
 
@@ -48,12 +54,16 @@ class Watch:
         self._gauges_at = -_GAUGES_EVERY
         self._newest = 0  # event time, microseconds
         self._lags: set[Partition] = set()
+        self._gaps: dict[str, deque[dict[str, Any]]] = {}
 
     def polled(self, source: Source, partitions: Partitions) -> None:
         """A poll has returned."""
         self._pulse.beat()
         mine = source.assigned()
         self._pulse.standings = dict(partitions.standings)
+        self._pulse.origins = {
+            name: origin | {"gaps": list(self._gaps.get(name, ()))} for name, origin in partitions.origins.items()
+        }
         self._pulse.ready = bool(mine) and all(partition in partitions for partition in mine)
         now = self._clocks.steady()
         if now - self._gauges_at >= _GAUGES_EVERY:
@@ -82,8 +92,19 @@ class Watch:
         self._pulse.beat()
 
     def quarantined(self, stretch: Quarantined) -> None:
-        """A stretch of a log could not be read."""
+        """A stretch of a log could not be read. Where the log itself has lost it, we were blind for so long: that is
+        said loudly, and stays on the page /state for as long as we run."""
         self._metrics.quarantined.labels(stretch.reason).inc()
+        if stretch.reason not in LOST:
+            return
+        partition, missed = str(stretch.partition), max(0, stretch.next_offset - stretch.first_offset)
+        self._metrics.missed.labels(partition, stretch.reason).inc(missed)
+        gap = {"first_offset": stretch.first_offset, "next_offset": stretch.next_offset, "reason": stretch.reason}
+        self._gaps.setdefault(partition, deque(maxlen=GAPS)).append(gap)
+        log.error(
+            "records are gone from the log before they were read; nothing is known of this stretch",
+            extra={"partition": partition, "records": missed, **gap},
+        )
 
     def full(self, full: bool) -> None:
         """Whether reading is paused because the outbox has no room."""

@@ -18,7 +18,7 @@ from monitor.record.raw import Partition, RawBatch
 from monitor.sources.folders import partitions
 from monitor.sources.inflate import DamageError
 from monitor.sources.logfile import LogFile, RegularFile, StandardInput
-from monitor.sources.protocol import Arrival, Assignment, Progress, Quarantined
+from monitor.sources.protocol import Arrival, Assignment, Bounds, Progress, Quarantined
 
 
 class FileSource:
@@ -69,6 +69,10 @@ class FileSource:
             time.sleep(timeout)
             return ()
         return list(self._next(partition, timeout))
+
+    def bounds(self, partition: Partition) -> Bounds | None:
+        """A file is there from its first line, and that is where reading begins."""
+        return Bounds(0, 0)
 
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Nothing to do: nobody else reads these files, and snapshots hold the offsets."""

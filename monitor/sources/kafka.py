@@ -16,7 +16,7 @@ from monitor.record.raw import Partition
 from monitor.sources.batches import WholeBatches, supported
 from monitor.sources.client import check_libraries, connect, mending
 from monitor.sources.ownership import Ownership
-from monitor.sources.protocol import Arrival, Assignment, Progress, Quarantined
+from monitor.sources.protocol import Arrival, Assignment, Bounds, Progress, Quarantined
 from monitor.sources.single import Reader, SingleRecords
 
 log = logging.getLogger(__name__)
@@ -86,6 +86,14 @@ class KafkaSource:
         self._next[partition] = start
         if partition not in self._paused:
             self._consumer.resume(at)
+
+    def bounds(self, partition: Partition) -> Bounds | None:
+        """Asks the broker for the start of the log, and the coordinator for the group's offset."""
+        if partition not in self._ownership.owned:
+            return None
+        at = _theirs(partition)
+        with mending(self._settings):
+            return Bounds(int(self._consumer.beginning_offsets([at])[at]), self._start(at))
 
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Store the offsets at the group's coordinator, within 10 s."""

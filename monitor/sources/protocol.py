@@ -30,6 +30,15 @@ class Assignment:
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where a partition can be read: `first` is the oldest offset that the log still has, `start` the one from which
+    the group would go on."""
+
+    first: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """A stretch of a partition that could not be read, from `first_offset` up to and not including `next_offset`,
     where reading goes on; that lies before `first_offset` where the log itself went back (`log-restarted`,
@@ -76,6 +85,10 @@ class Source(Protocol):
         """Let reading (re)start at `offset`; None is where the group left off, or the start that is configured.
 
         Does nothing where the partition has been lost meanwhile."""
+        ...
+
+    def bounds(self, partition: Partition) -> Bounds | None:
+        """Where the partition can be read; None where it has been lost meanwhile."""
         ...
 
     def commit(self, offsets: Mapping[Partition, int]) -> bool:

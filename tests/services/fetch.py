@@ -22,7 +22,7 @@ def main() -> int:
             print(f"the {kind} server needs {what}: its tests will not run, and in continuous integration they fail")
     if sizes:
         told = " and ".join(f"{size} for the {kind} server" for kind, size in sizes.items())
-        print(f"downloading through Maven, once: {told} (SERVERS=no leaves their tests out)", flush=True)
+        print(f"downloading through Maven and Go, once: {told} (SERVERS=no leaves their tests out)", flush=True)
     return max([fetched(kind) for kind in sizes], default=0)
 
 

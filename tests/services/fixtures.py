@@ -1,8 +1,8 @@
-"""Fixtures with real servers: `kafka` and `elasticsearch` once per run, and factories for servers of a test's own.
+"""Fixtures with real servers: `kafka`, `elasticsearch` and `objects` once per run, and factories for a test's own.
 
 Tests that use them are marked `servers`. They are skipped, loudly, where `SERVERS=no` or where this machine lacks what
 the servers need; where `CI=true`, that is a failure. PROBEWATCH_TEST_KAFKA (`host:port`) and
-PROBEWATCH_TEST_ELASTICSEARCH (a URL) name servers that run already.
+PROBEWATCH_TEST_ELASTICSEARCH and PROBEWATCH_TEST_OBJECTS (URLs) name servers that run already.
 """
 
 from __future__ import annotations
@@ -16,9 +16,17 @@ from typing import NoReturn
 import pytest
 from services.launch import Launch, Server, downloads, lacking, launch
 
-RUNNING = {"kafka": "PROBEWATCH_TEST_KAFKA", "search": "PROBEWATCH_TEST_ELASTICSEARCH"}
-FIXTURES = {"kafka": "kafka", "elasticsearch": "search"}
-SHARED_OPTIONS = {"kafka": ("--set", "log.cleaner.backoff.ms=500"), "search": ()}  # compaction within a test
+RUNNING = {
+    "kafka": "PROBEWATCH_TEST_KAFKA",
+    "search": "PROBEWATCH_TEST_ELASTICSEARCH",
+    "objects": "PROBEWATCH_TEST_OBJECTS",
+}
+FIXTURES = {"kafka": "kafka", "elasticsearch": "search", "objects": "objects"}
+SHARED_OPTIONS = {
+    "kafka": ("--set", "log.cleaner.backoff.ms=500"),
+    "search": (),
+    "objects": (),
+}  # compaction within a test
 OFF = "SERVERS=no"
 NEEDED = pytest.StashKey[set[str]]()
 REFUSED = pytest.StashKey[list[str]]()
@@ -122,6 +130,18 @@ def kafka(park: Park) -> Server:
 def elasticsearch(park: Park) -> Server:
     """Elasticsearch without security; `address` is its URL. Use index names of your own."""
     return park.shared("search")
+
+
+@pytest.fixture(scope="session")
+def objects(park: Park) -> Server:
+    """MinIO, which speaks the S3 protocol; `address` is its URL. Use buckets of your own."""
+    return park.shared("objects")
+
+
+@pytest.fixture
+def start_objects(park: Park) -> Iterator[Start]:
+    """An object store of the test's own."""
+    yield from _factory(park, "objects")
 
 
 @pytest.fixture

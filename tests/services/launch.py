@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = {"kafka": "broker/start", "search": "search/start"}
+SCRIPTS = {"kafka": "broker/start", "search": "search/start", "objects": "objects/start"}
 READY_SECONDS = 600  # a first start downloads
 
 
@@ -57,7 +57,7 @@ class Launch:
 
 
 def launch(kind: str, data: Path, *options: str) -> Launch:
-    """Begin to start a server: `kafka` or `search`, with everything it holds in `data`."""
+    """Begin to start a server: `kafka`, `search` or `objects`, with everything it holds in `data`."""
     data.mkdir(parents=True, exist_ok=True)
     errors = (data / "start.err").open("w+")
     command = [sys.executable, str(HERE / SCRIPTS[kind]), "--data", str(data), *options]
@@ -72,6 +72,8 @@ def described(about: dict[str, Any]) -> Server:
 
 def lacking(kind: str) -> str | None:
     """What this machine lacks to start the server; None if nothing."""
+    if kind == "objects":
+        return "Go (go), which builds it" if shutil.which("go") is None and downloads(kind) is not None else None
     if shutil.which("mvn") is None:
         return "Maven (mvn), which fetches the servers"
     if kind == "kafka":
@@ -82,7 +84,9 @@ def lacking(kind: str) -> str | None:
 def downloads(kind: str) -> str | None:
     """How much a start would download; None where the cache has it."""
     cache = Path(os.environ.get("PROBEWATCH_SERVICES_CACHE") or Path.home() / ".cache/probewatch-services")
-    name, size = {"kafka": ("kafka", "43 MB"), "search": ("elasticsearch", "1.1 GB")}[kind]
+    name, size = {"kafka": ("kafka", "43 MB"), "search": ("elasticsearch", "1.1 GB"), "objects": ("minio", "300 MB")}[
+        kind
+    ]
     return None if any(path.is_dir() for path in cache.glob(f"{name}-*")) else size
 
 

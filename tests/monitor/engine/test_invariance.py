@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from queries import NAN, START, Query, batches, columns, part
 
 from detectors.sketch.queries import Queries
+from monitor.engine.changes import joined
 from monitor.engine.partition import PartitionEngine
 from monitor.formats.native import encode
 
@@ -151,3 +152,69 @@ def assert_same(first: dict[str, Any], second: dict[str, Any]) -> None:
     assert first.keys() == second.keys()
     for name, array in first.items():
         assert array.tobytes() == second[name].tobytes(), name
+
+
+def put_together(base: dict[str, Any], changes: list[dict[str, Any]]) -> PartitionEngine:
+    """The engine of a dump and the changes since."""
+    origin = recorded.Origin("c0", "test")
+    arrays = joined(base, changes)
+    return PartitionEngine.restore(recorded.PARTITION, recorded.engine_settings(), recorded.every(), arrays, origin)
+
+
+def chain(
+    engine: PartitionEngine, queries: Queries, cuts: list[int]
+) -> tuple[dict[str, Any], list[dict[str, Any]], list[bytes]]:
+    """Feed batch after batch, the first into a dump and the others into changes; what was found is told, too."""
+    found, base, marks, changes = [], engine.dump(), engine.marks(), []
+    for batch in batches(queries, cuts):
+        found += [encode(finding) for finding in engine.feed(batch)]
+        changes.append({name: array.copy() for name, array in engine.changes(marks).items()})
+        marks = engine.marks()
+    return base, changes, found
+
+
+@pytest.mark.parametrize("name", SCENES)
+@settings(max_examples=EXAMPLES)
+@given(cuts=cuts)
+def test_changes_of_a_scene_come_to_its_state(name: str, cuts: list[int]) -> None:
+    engine = recorded.engine()
+    base, changes, found = chain(engine, scene(name), cuts)
+    assert found == expected(name)
+    assert_same(engine.dump(), put_together(base, changes).dump())
+
+
+@settings(max_examples=3 * EXAMPLES)
+@given(made=mixed(), cuts=cuts)
+def test_changes_of_every_kind_of_input_come_to_their_state(made: list[Query], cuts: list[int]) -> None:
+    engine = recorded.engine()
+    base, changes, _ = chain(engine, columns(made), cuts)
+    assert_same(engine.dump(), put_together(base, changes).dump())
+
+
+def test_a_view_without_a_query_tells_nothing_and_is_kept() -> None:
+    engine = recorded.engine()
+    engine.feed(scene("hi"))
+    base, marks = engine.dump(), engine.marks()
+    assert {name.partition("/")[0] for name in base} >= {"view0"}
+    change = engine.changes(marks)
+    assert not any(name.startswith("view") for name in change)
+    assert_same(engine.dump(), put_together(base, [change, change]).dump())
+
+
+def test_changes_are_as_small_as_what_is_new() -> None:
+    engine = recorded.engine()
+    queries = scene("digits")
+    *_, last = batches(queries, [len(queries) - 1])
+    engine.feed(next(iter(batches(queries, [len(queries) - 1]))))
+    marks = engine.marks()
+    engine.feed(last)
+    windows = {name: array for name, array in engine.changes(marks).items() if name.startswith("view0/windows0/")}
+    assert len(windows["view0/windows0/entries"]) == len(windows["view0/windows0/names"]) == 1
+
+
+@pytest.mark.parametrize("order", [(0, 2), (0, 2, 1), (0, 1, 1)])
+def test_changes_that_do_not_follow_are_refused(order: tuple[int, ...]) -> None:
+    engine = recorded.engine()
+    base, changes, _ = chain(engine, scene("hi"), [500, 1_000])
+    with pytest.raises(ValueError, match="changes of another state"):
+        put_together(base, [changes[at] for at in order])

@@ -18,7 +18,7 @@ from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Exposure, Finding, Lineage, finding_id
 from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.snapshots import Arrays
-from monitor.sources.protocol import Arrival, Assignment, Progress
+from monitor.sources.protocol import Arrival, Assignment, Bounds, Progress, Quarantined
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,12 @@ class Engine:
             if self.counts[client] % 7 == 0:
                 found.append(self._finding(client.hex(), self.counts[client] // 7, offset, time))
         return found
+
+    def marks(self) -> Any:
+        return dict(self.counts)
+
+    def changes(self, marks: Any) -> dict[str, NDArray[Any]]:
+        return self.dump()
 
     def dump(self) -> dict[str, NDArray[Any]]:
         return {
@@ -114,6 +120,7 @@ class Log:
     def __init__(self, records: Mapping[Partition, Sequence[bytes]]) -> None:
         self.records = {partition: list(lines) for partition, lines in records.items()}
         self.committed: dict[Partition, int] = {}
+        self.first: dict[Partition, int] = {}  # what is older has expired
 
 
 class ScriptedSource:
@@ -142,6 +149,10 @@ class ScriptedSource:
         arrivals: list[Arrival] = list(self.extra)
         self.extra.clear()
         for partition, start in self.position.items():
+            first = self.log.first.get(partition, 0)
+            if start < first:
+                arrivals.append(Quarantined(partition, start, first, "expired"))
+                continue
             lines = self.log.records[partition][start : start + self.size]
             if lines and partition not in self.paused:
                 stop = start + len(lines)
@@ -162,6 +173,9 @@ class ScriptedSource:
     def seek(self, partition: Partition, offset: int | None) -> None:
         if partition in self.owned:
             self.position[partition] = self.log.committed.get(partition, 0) if offset is None else offset
+
+    def bounds(self, partition: Partition) -> Bounds | None:
+        return Bounds(self.log.first.get(partition, 0), self.log.committed.get(partition, 0))
 
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         if self.fenced or not self.owned.issuperset(offsets):

@@ -46,6 +46,7 @@ class Process:
     mine: tuple[Partition, ...] | None = None
     every: int = 20  # records between snapshots
     waiting: int = 100_000
+    rebuild: int = 0
     clock: Clock = field(default_factory=lambda: Clock(1000.0))
 
     def __post_init__(self) -> None:
@@ -54,7 +55,13 @@ class Process:
         self.metrics = Metrics()
         self.store = SnapshotFolder(self.folder / "snapshots")
         self.partitions = Partitions(
-            make_engine, self.store, self.clock, self.metrics, config_hash="c", key_epoch=OPEN_KEYS.epoch
+            make_engine,
+            self.store,
+            self.clock,
+            self.metrics,
+            config_hash="c",
+            key_epoch=OPEN_KEYS.epoch,
+            rebuild=self.rebuild,
         )
         self.pulse = Pulse(self.clock, 60)
         watch = Watch(self.metrics, self.pulse, Clocks(self.clock, self.clock))
@@ -300,6 +307,100 @@ def test_snapshots_that_do_not_fit_fall_back_and_then_begin_anew(tmp_path: Path,
     second.finish()
     assert second.value("snapshots_refused_total") == 2
     assert second.alerts() == quiet
+
+
+def broken(folder: Path, pattern: str = "queries-*.snapshot") -> None:
+    """Every snapshot of that name is torn."""
+    for file in folder.glob(f"snapshots/{pattern}"):
+        file.write_bytes(file.read_bytes()[:-3])
+
+
+def test_state_that_cannot_be_read_is_built_again_and_nothing_is_told_twice(tmp_path: Path, quiet: list[str]) -> None:
+    first = Process(tmp_path, some_log(), every=10)
+    first.step(4)
+    told = first.alerts()
+    broken(tmp_path)
+    second = Process(tmp_path, first.log, size=7, every=10, rebuild=1_000)
+    second.step()
+    assert second.partitions.origins["queries-0"]["how"] == "rebuilt"
+    assert (second.source.position[P0], second.log.committed[P0]) != (0, 0)
+    assert second.alerts() == told
+    second.finish()
+    assert second.alerts() == quiet
+    assert second.value("partitions_taken_total", how="rebuilt") == 2
+    assert second.value("findings_total", family="extraction", tier="named", status="open") == len(quiet) - len(told)
+
+
+def test_state_that_is_being_built_again_is_not_saved_before_it_is_whole(tmp_path: Path) -> None:
+    first = Process(tmp_path, some_log(), every=10)
+    first.step(8)
+    committed = dict(first.log.committed)
+    broken(tmp_path)
+    second = Process(tmp_path, first.log, size=3, every=1, rebuild=1_000)
+    while second.source.position.get(P0, 0) < committed[P0] - 3:
+        second.step()
+        assert second.log.committed == committed
+
+
+def test_only_so_much_is_read_again(tmp_path: Path) -> None:
+    first = Process(tmp_path, some_log(), every=10)
+    first.step(8)
+    at = first.log.committed[P0]
+    broken(tmp_path)
+    first.log.first[P1] = at - 2  # older records have expired
+    second = Process(tmp_path, first.log, rebuild=12)
+    second.step()
+    assert second.partitions.origins["queries-0"]["next_offset"] == at - 12
+    assert second.partitions.origins["queries-1"]["next_offset"] == at - 2
+    assert second.value("records_missed_total", partition="queries-1", reason="expired") == 0
+    third = Process(tmp_path, first.log, rebuild=0)
+    third.step()
+    assert (third.partitions.origins["queries-0"]["how"], third.source.position[P0] > at) == ("fresh", True)
+
+
+def test_records_that_expired_before_they_were_read_are_told_loudly(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Process(tmp_path, some_log(), every=10)
+    first.step(5)
+    at = first.log.committed[P0]
+    first.log.first[P0] = at + 8
+    second = Process(tmp_path, first.log)
+    second.finish()
+    [line] = [record for record in caplog.records if "gone from the log" in record.getMessage()]
+    assert (line.levelname, line.__dict__["partition"], line.__dict__["records"]) == ("ERROR", "queries-0", 8)
+    assert second.value("records_missed_total", partition="queries-0", reason="expired") == 8
+    gap = {"first_offset": at, "next_offset": at + 8, "reason": "expired"}
+    assert second.pulse.origins["queries-0"]["gaps"] == [gap]
+    assert second.pulse.origins["queries-1"]["gaps"] == []
+    [letter] = second.outbox.dead_letters("record")
+    assert (letter.reason, letter.offset) == ("expired", at)
+
+
+def test_a_store_that_cannot_be_claimed_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = Process(tmp_path, some_log())
+
+    def refuse(_: Partition) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(process.store, "take", refuse)
+    process.step(3)
+    assert process.value("queries_total") > 0
+    assert process.log.committed == {}
+
+
+def test_a_process_that_lost_its_partition_saves_and_commits_nothing(tmp_path: Path, quiet: list[str]) -> None:
+    log = some_log()
+    one = Process(tmp_path, log, every=10)
+    one.step(4)
+    two = Process(tmp_path, log, every=10)
+    two.step(1)
+    committed = dict(log.committed)
+    one.step(4)
+    assert one.value("snapshots_total", outcome="fenced") >= 1
+    assert log.committed == committed
+    two.finish()
+    assert two.alerts() == quiet
 
 
 def test_a_stretch_that_cannot_be_read_is_a_dead_letter(tmp_path: Path) -> None:
