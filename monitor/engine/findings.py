@@ -19,6 +19,7 @@ from monitor.alerts.response import RESPONSES
 from monitor.config.engine import EngineSettings
 from monitor.engine.clock import MINUTE
 from monitor.engine.kinds import Kinds, rung
+from monitor.engine.stream import VOLUMES
 from monitor.engine.verdicts import DAY, NOVELTY, PRECEDENCE, Court, Verdict, number
 from monitor.record.pseudonyms import text
 
@@ -93,7 +94,7 @@ class Findings:
         for key, families in list(self._open.items()):
             for name, episode in list(families.items()):
                 # a kind of traffic, or a group, is quiet when nobody was heard of for a day (decisions 0013, 0016)
-                long = name == NOVELTY or episode.finding.members
+                long = name == NOVELTY or (episode.finding.members and name not in VOLUMES)
                 if clock - episode.heard >= (max(quiet, DAY) if long else quiet):
                     del families[name]
                     last = episode.finding
