@@ -2,14 +2,15 @@
 
 Whoever fears to be noticed deals the queries of one attack out to many accounts (Sybils: Douceur, IPTPS 2002; against
 stateful detectors: Chen, Carlini and Wagner 2019). The accounts' queries stay parts of one piece of work: near each
-other, sweeps of the same record, the same patch, the same order. The engine ties clients by such links, of kinds that
-are rare among the model's honest clients, and asks every detector about the group as about one client. This one speaks
-of the coordination itself: most of what the accounts send belongs to what the others send, or much of it does and they
-take strict turns (the gap test, detectors/features/turns.py).
+other, sweeps of the same record, the same patch, the same order; or they share nothing but the times at which they come
+(detectors/features/rhythm.py). The engine ties clients by what is rare among the model's honest clients, and asks every
+detector about the group as about one client. This one speaks of the coordination itself: most of what the accounts send
+belongs to what the others send, or much of it does and they take strict turns (the gap test,
+detectors/features/turns.py), or they come together and a good part of them is named alone.
 
 Honest look-alikes: tenants with popular inputs or the samples of one SDK (common, hence no link), NAT and retry storms
-(the same time, nothing shared), smoke tests of several deployments (the same inputs, which repeat). Fails where the
-accounts share nothing that a sketch shows (random inputs, ordinary inputs), or where they pause for hours.
+(the same time, nothing shared), replicas of one service (together, and not named), smoke tests of several deployments
+(the same inputs, which repeat). Fails where the accounts share neither inputs nor times.
 
 >>> from detectors.checks import one_block
 >>> dealt = one_block(1, members=5, shared_links=60, shared_share=0.7, shared_rare=0.0, rotation=0.9)

@@ -33,7 +33,7 @@ FORGOTTEN: Final = 48 * 3_600  # seconds after which a client is new, and a pair
 HOURS: Final = 48  # latest hours of which it is known how busy they were
 YOUNG: Final = 24 * 3_600  # seconds that clients are taken to be old at least: their beginning alone is no evidence
 FIRST_ROWS: Final = 64  # places for pairs, WAYS wide; doubled with the queries,
-MOST_ROWS: Final = 8_192  # up to this
+MOST_ROWS: Final = 32_768  # up to this, 3 MB: where pairs crowd each other out, groups are not found
 CALLER_ROWS: Final = 1_024  # places for clients, WAYS wide
 
 # decision 0016: chosen on recorded scenes so that no two honest clients were tied
@@ -155,15 +155,15 @@ def steady(of: Any) -> bool:
 
 
 @njit(cache=True)
-def tied(times: int, a: Any, b: Any, second: int, apart: int, hours: NDArray[np.int64]) -> bool:
-    """Whether two callers have come together so often, now `apart` seconds from each other, that it is no chance."""
+def tied(times: int, a: Any, b: Any, second: int, hours: NDArray[np.int64]) -> bool:
+    """Whether two callers, both steady or both not, have come together so often that it is no chance."""
     most = max(a.visits, b.visits)
-    if steady(a) or steady(b):
-        if not (steady(a) and steady(b)) or times < max(STEADY_TIMES, STEADY_SHARE * most):
+    if steady(a):  # and b as well
+        if times < max(STEADY_TIMES, STEADY_SHARE * most):
             return False
         one, other = (a.begun - a.first) / (a.visits - 1), (b.begun - b.first) / (b.visits - 1)
         return bool(abs(one - other) <= STEADY_SAME * one)
-    if apart > TOGETHER or times < max(TIMES, SHARE * most):
+    if times < max(TIMES, SHARE * most):
         return False
     return likelihood(times, a, b, second, evenness(hours)) >= LIKELY
 
@@ -189,15 +189,14 @@ def visit(state: Rhythm, client: np.uint64, second: int, query: int, own: Any, m
     crowded = count >= CROWD and second - earliest.second <= TOGETHER
     for back in range(1, min(count, CROWD) + 1):
         other = state.visits[(count - back) % CROWD]
-        apart = second - other.second
-        if not telling or crowded or apart > within:
+        if not telling or crowded or second - other.second > within:
             break
         row, at, known = caller(state.callers, other.client)
         there = state.callers[row, at]
-        if not known or other.client == client or (apart > TOGETHER and not steady(there)):
+        if not known or other.client == client or steady(own) != steady(there):  # such two are never tied
             continue
         key = mixed(min(client, other.client), max(client, other.client))
-        if tied(together(state.pairs, key, second), own, there, second, apart, state.hours) and found < MATES:
+        if tied(together(state.pairs, key, second), own, there, second, state.hours) and found < MATES:
             mates[found] = other.query
             found += 1
     earliest.client, earliest.second, earliest.query = client, second, query

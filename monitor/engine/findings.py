@@ -17,6 +17,7 @@ from detectors.taxonomy import family as taxonomy
 from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, Severity, finding_id, rebuilt
 from monitor.alerts.response import RESPONSES
 from monitor.config.engine import EngineSettings
+from monitor.engine.bank import VOLUMES
 from monitor.engine.clock import MINUTE
 from monitor.engine.kinds import Kinds, rung
 from monitor.engine.storm import CLIENTS as FOLDED_CLIENTS
@@ -103,7 +104,8 @@ class Findings:
         for key, families in list(self._open.items()):
             for name, episode in list(families.items()):
                 # a kind of traffic, or a group, is quiet when nobody was heard of for a day (decisions 0013, 0016)
-                long = name == NOVELTY or episode.finding.members
+                grouped = episode.finding.members and name not in VOLUMES and key[1] != STORM
+                long = name == NOVELTY or grouped
                 if clock - episode.heard >= (max(quiet, DAY) if long else quiet):
                     del families[name]
                     last = episode.finding
