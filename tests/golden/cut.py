@@ -135,11 +135,14 @@ def main(folder: Path, wanted: list[str]) -> None:
 
 
 def together() -> None:
-    """Write the cases of accounts that come at the same times: the queries of another case, dealt out in sessions."""
+    """Write the cases of accounts that come at the same times: the queries of another case, dealt out in sessions. They
+    begin an hour after the ordinary clients: the engine's clock takes many records over a longer silence."""
     for case, (of, accounts, size, gap) in SESSIONS.items():
-        packed = zstandard.ZstdDecompressor().stream_reader((HERE / of / "queries.ndjson.zst").read_bytes())
-        lines = packed.read().splitlines()[: 9 * size]
-        at, dealt = moment(json.loads(lines[0])), []
+        lines = kept(HERE / of / "queries.ndjson.zst")[: 9 * size]
+        model = json.loads(lines[0])["model"]
+        name = (model["name"] if isinstance(model, dict) else model).split("-")[0]
+        last = json.loads(kept(HERE / "base" / f"{name}.ndjson.zst")[-1])
+        at, dealt = moment(last) + timedelta(hours=1), []
         for n, line in enumerate(lines):
             if n and n % size == 0:
                 at += timedelta(hours=BREAKS[n // size % len(BREAKS)])
@@ -170,6 +173,11 @@ def groups(folder: Path, scene: str, labels: dict[str, Any]) -> None:
             kit, *others = (lines[name] for name in users if len(lines[name]) >= samples)
             tried = [again(kit[:samples], own[:QUERIES]) for own in others[:tenants]]
             write(HERE / case / "queries.ndjson.zst", [line for own in tried for line in own])
+
+
+def kept(path: Path) -> list[bytes]:
+    """The records of a log that was written before."""
+    return zstandard.ZstdDecompressor().stream_reader(path.read_bytes()).read().splitlines()
 
 
 def renamed(line: bytes, name: str) -> bytes:
