@@ -44,6 +44,8 @@ def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
         yield _tried("learnt", lambda: _learnt(settings))
     yield from (checked for _, _, checked in known)
     yield from _folders(settings)
+    if settings.runtime.bucket is not None:
+        yield _tried("snapshots", lambda: _bucket(settings, connect))
     yield _tried("detectors", _detectors)
     yield _tried("source", lambda: _source(settings, connect))
     for name, sink in settings.sinks.items():
@@ -75,13 +77,34 @@ def _fingerprints(settings: Settings) -> Iterator[tuple[str, Fingerprints | None
 
 
 def _folders(settings: Settings) -> Iterator[Checked]:
-    for name, folder in (("outbox", outbox_path(settings).parent), ("snapshots", snapshots_path(settings))):
+    folders = {"outbox": outbox_path(settings).parent, "snapshots": snapshots_path(settings)}
+    if settings.runtime.bucket is not None:
+        del folders["snapshots"]
+    for name, folder in folders.items():
         there = next(one for one in (folder, *folder.parents) if one.exists())
         if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
             yield Checked(name, "good", str(folder))
         else:
             mend = "let the user of this process write there, or set runtime.state to another folder"
             yield Checked(name, "bad", f"{there} cannot be written", str(folder), mend)
+
+
+def _bucket(settings: Settings, connect: bool) -> str:
+    """With `connect`, whether its names can be listed; nothing is put there."""
+    from monitor.runtime.stores import open_store
+
+    store = open_store(settings, look=True)
+    assert settings.runtime.bucket is not None
+    if not connect:
+        return f"bucket {settings.runtime.bucket.name}, not connected"
+    try:
+        return f"bucket {settings.runtime.bucket.name}, snapshots of {len(list(store.latest()))} partitions"
+    except OSError as problem:
+        raise Trouble(
+            what=f"the bucket cannot be read: {problem.strerror}",
+            where=f"runtime.bucket, {settings.runtime.bucket.name}",
+            mend="check the endpoint, that the bucket is there, and what the keys may do",
+        ) from None
 
 
 def _detectors() -> str:

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from services.launch import Server
 
-from monitor.config.runtime import BucketSettings
+from monitor.config.runtime import BucketSettings, RuntimeSettings
+from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.record.raw import Partition
 from monitor.runtime.bucket import BucketShelf, SnapshotBucket
+from monitor.runtime.checks import check
 from monitor.runtime.snapshots import FencedError, Snapshot
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -79,6 +81,18 @@ def test_whole_and_partial_ones_come_back_and_old_ones_go(bucket: BucketSettings
     assert {first[2]["next_offset"], second[2]["next_offset"]} == {10_004}
     assert abs(first[1] - datetime.now(UTC).timestamp()) < 300
     assert sum(name.startswith("queries-3-3.") for name in BucketShelf(bucket).names("")) == 3
+
+
+def test_check_says_whether_the_bucket_can_be_read(bucket: BucketSettings) -> None:
+    SnapshotBucket(bucket).save(snapshot(1))
+    runtime = RuntimeSettings(bucket=bucket)
+    looked = {one.name: one for one in check(Settings(runtime=runtime), connect=True)}
+    assert looked["snapshots"].text == f"bucket {bucket.name}, snapshots of 1 partitions"
+    gone = RuntimeSettings(bucket=bucket.model_copy(update={"name": "no-such-bucket-here"}))
+    looked = {one.name: one for one in check(Settings(runtime=gone), connect=True)}
+    assert (looked["snapshots"].verdict, "the bucket cannot be read" in looked["snapshots"].text) == ("bad", True)
+    quiet = {one.name: one for one in check(Settings(runtime=gone), connect=False)}
+    assert quiet["snapshots"].text == "bucket no-such-bucket-here, not connected"
 
 
 def test_large_objects(bucket: BucketSettings) -> None:
