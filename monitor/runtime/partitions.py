@@ -28,6 +28,7 @@ class _Held:
     next_offset: int | None  # None: nothing read yet, and no snapshot
     saved_at: float
     unsaved: int  # records since the last snapshot
+    postponed: bool = False  # the last attempt failed: records alone do not make the next one due
 
 
 class Partitions:
@@ -85,8 +86,14 @@ class Partitions:
         """Partitions with something new whose last snapshot is so many seconds or records ago."""
         now = self._clock()
         for partition, held in self._held.items():
-            if held.unsaved and (held.unsaved >= records or now - held.saved_at >= seconds):
+            many = held.unsaved >= records and not held.postponed
+            if held.unsaved and (many or now - held.saved_at >= seconds):
                 yield partition
+
+    def postpone(self, partition: Partition) -> None:
+        """The snapshot that is due cannot be taken now; it is tried again after the time between two snapshots."""
+        held = self._held[partition]
+        held.saved_at, held.postponed = self._clock(), True
 
     def save(self, partition: Partition) -> int | None:
         """Saves state and offset as one; the offset, None where that failed (the old snapshot stands, and reading goes
@@ -94,7 +101,7 @@ class Partitions:
         held = self._held[partition]
         if held.next_offset is None:
             return None
-        held.saved_at = self._clock()  # also after a failure: a full disk is not asked at every step
+        self.postpone(partition)  # for the case of a failure: a full disk is not asked at every step
         arrays, standings = held.engine.dump(), [one.tree() for one in held.engine.standings()]
         snapshot = Snapshot(partition, held.next_offset, self._config_hash, self._key_epoch, arrays, standings)
         self.standings[str(partition)] = standings
@@ -107,7 +114,7 @@ class Partitions:
                 extra={"partition": str(partition), "error": problem.strerror},
             )
             return None
-        held.unsaved = 0
+        held.unsaved, held.postponed = 0, False
         self._metrics.snapshots.labels("saved").inc()
         return held.next_offset
 

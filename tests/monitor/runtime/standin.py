@@ -162,6 +162,9 @@ class ScriptedSource:
         if partition in self.owned:
             self.position[partition] = self.log.committed.get(partition, 0) if offset is None else offset
 
+    def confirm(self, partition: Partition) -> bool:
+        return not self.fenced and partition in self.owned
+
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         if self.fenced or not self.owned.issuperset(offsets):
             return False
