@@ -6,6 +6,7 @@ import signal
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -14,13 +15,14 @@ from elasticsearch import Elasticsearch
 
 from chaos.judge import Verdict, compare, documents, rejected
 from chaos.kill_points import draw
-from chaos.lives import Lives, Place, wait_until
+from chaos.lives import Life, Lives, Place, wait_until
 from chaos.nursery import Nursery
 from chaos.scene import Oracle, Scene
 from monitor.sinks.elasticsearch import stream_name
 from monitor.sinks.siem import install
 
-LONGEST = 2.5  # seconds of a life that its kill point does not end
+READING = 0.8  # seconds of reading, at most, in a life that its kill point does not end
+STARTING = 10.0  # seconds until it reads
 ROLLOVERS = 0.04  # share of lives after which the data stream rolls over
 
 
@@ -54,9 +56,8 @@ def passage(
         while sum(where.values()) < most and not _through(place, scene):
             point = draw(chance)
             life = lives.start(point)
-            end = time.monotonic() + LONGEST * chance.random() + 0.5
-            while life.running and time.monotonic() < end:
-                time.sleep(0.02)
+            _let(life, STARTING, lambda life=life: bool(life.said("partition taken")))
+            _let(life, READING * chance.random())
             by_itself = not life.running
             life.kill()
             assert life.exit == -signal.SIGKILL, (point, life.exit, life.lines()[-3:])
@@ -75,6 +76,13 @@ def passage(
     client.indices.delete_data_stream(name=stream_name(namespace))
     client.close()
     return Killed(verdict, letters, sum(where.values()), where, rollovers)
+
+
+def _let(life: Life, seconds: float, over: Callable[[], bool] = lambda: False) -> None:
+    """Lets it live."""
+    end = time.monotonic() + seconds
+    while life.running and time.monotonic() < end and not over():
+        time.sleep(0.02)
 
 
 def _lag(metrics: dict[str, float], partitions: int) -> float:

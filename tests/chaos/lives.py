@@ -38,12 +38,14 @@ class Place:
     sinks: str
     instance: str | None = None
     snapshots: Path | None = None
-    kafka: str = ""
+    kafka: str = "records = 150"
     runtime: str = ""
+    pace: float = 0.0
+    disk: Path | None = None  # where its state lies, if not in its folder
 
     @property
     def state(self) -> Path:
-        return self.folder / "state"
+        return (self.disk or self.folder) / "state"
 
     @property
     def config(self) -> Path:
@@ -58,7 +60,6 @@ brokers = [{brokers}]
 topics = ["{self.topic}"]
 group = "{self.group}"
 session_seconds = 6
-records = 150
 {f'instance = "{self.instance}"' if self.instance else ""}
 {self.kafka}
 [runtime]
@@ -87,6 +88,7 @@ class Life:
     pid: int
     log: Path
     exit: int | None = None
+    born: float = field(default_factory=time.monotonic)
     _port: int = field(default=0, repr=False)
 
     def lines(self) -> list[dict[str, object]]:
@@ -159,7 +161,7 @@ class Lives:
         """The next life; the one before has ended."""
         log = self.place.folder / f"log-{len(self.all):04d}"
         config = self.place.config
-        self.all.append(Life(self._nursery, self._nursery.start(config, log, kill, clock), log))
+        self.all.append(Life(self._nursery, self._nursery.start(config, log, kill, clock, self.place.pace), log))
         return self.last
 
     def end(self) -> None:

@@ -19,28 +19,35 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from installed import environment
+from installed import REPOSITORY, environment
 
 from chaos.kill_points import KillPoint, arm
 
 
-class Nursery:
-    """The warm process, seen from the test. `package` holds the metadata with the detectors."""
+REST = (0.1, 2.0, 1.0)  # seconds: first, ceiling and hold of a sink's rests
 
-    def __init__(self, package: Path) -> None:
-        paths = os.pathsep.join([str(package), *(path for path in sys.path if path)])
+
+class Nursery:
+    """The warm process, seen from the test. It runs what is installed, with all detectors."""
+
+    def __init__(self) -> None:
+        paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "chaos.nursery"],
-            env=environment(package) | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
+            env=environment(REPOSITORY) | {"PYTHONPATH": paths, "OPENBLAS_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         self._read()  # warm
 
-    def start(self, config: Path, log: Path, kill: KillPoint | None = None, clock: float | None = None) -> int:
-        """A daemon; its process id. `clock`: seconds by which its wall clock jumps soon after the start."""
+    def start(
+        self, config: Path, log: Path, kill: KillPoint | None = None, clock: float | None = None, pace: float = 0.0
+    ) -> int:
+        """A daemon; its process id. `clock`: seconds by which its wall clock jumps soon after the start; `pace`: seconds
+        that each turn of its loop takes longer, so that a short log lasts."""
         point = None if kill is None else [kill.step, kill.calls, kill.opcodes, int(kill.ending)]
-        return int(self._ask({"config": str(config), "log": str(log), "kill": point, "clock": clock})["pid"])
+        wanted = {"config": str(config), "log": str(log), "kill": point, "clock": clock, "pace": pace}
+        return int(self._ask(wanted)["pid"])
 
     def ended(self, pid: int) -> int | None:
         """How a daemon ended: its exit code, or minus its signal; None while it runs. To be asked until it has."""
@@ -86,11 +93,13 @@ def _warm() -> None:
     from monitor.runtime import daemon
     from monitor.runtime.engines import engine_maker
     from monitor.sources import kafka  # noqa: F401
+    from monitor.sinks import worker
     from monitor.sources.index import index
 
     keys = load_keys(None, os.environ)
     daemon.warm_up(Decoder(keys), engine_maker(Settings(), keys))
     index(b"", 0)
+    worker.Backoff.__init__.__defaults__ = REST  # the rests of hours are not what is tried here
     daemon.settle()
     daemon.warm_up = lambda *_: None  # type: ignore[assignment]
 
@@ -110,6 +119,8 @@ def _live(wanted: dict[str, Any]) -> int:
             arm(KillPoint(*wanted["kill"]))
         if wanted["clock"] is not None:
             _jump(wanted["clock"])
+        if wanted["pace"]:
+            _dawdle(wanted["pace"])
         from monitor.cli import main as probewatch
 
         sys.argv = ["probewatch", "run", "--config", wanted["config"]]
@@ -143,6 +154,18 @@ def _jump(seconds: float) -> None:
     for kind in (Delivery, Outbox, WebhookSink):  # they took the clock as a default when they were imported
         make: Any = kind.__init__
         make.__defaults__ = tuple(jumping if value is true else value for value in make.__defaults__)
+
+
+def _dawdle(seconds: float) -> None:
+    from monitor.runtime.loop import Loop
+
+    step = Loop.step
+
+    def slower(loop: Loop) -> None:
+        step(loop)
+        time.sleep(seconds)
+
+    Loop.step = slower  # type: ignore[method-assign]
 
 
 def _say(answer: dict[str, Any]) -> None:
