@@ -16,14 +16,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import Random, SystemRandom
 
-from installed import KEY
-from services.launch import launch
-
 from chaos.cluster import Cluster
 from chaos.kills import passage
 from chaos.nursery import Nursery
 from chaos.rounds import play
 from chaos.scene import fill, lines, oracle
+from installed import KEY
+from services.launch import launch
+
 from monitor.config.settings import Settings
 
 RECORDS = 16_000
@@ -73,7 +73,10 @@ def _rounds(
         found = play(nursery, place, scenes[cluster], oracles[cluster], search, seed + number, cluster)
         bad += not found.good
         seconds = time.monotonic() - begun
-        print(f"round {number} (seed {seed + number}, {seconds:.0f} s): {'good' if found.good else 'BAD'}; {found}", flush=True)
+        print(
+            f"round {number} (seed {seed + number}, {seconds:.0f} s): {'good' if found.good else 'BAD'}; {found}",
+            flush=True,
+        )
     return bad
 
 

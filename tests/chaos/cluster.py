@@ -12,8 +12,8 @@ from pathlib import Path
 from random import Random
 
 from kafka import KafkaAdminClient, TopicPartition
-from kafka.protocol.admin import ElectionType
 from kafka.errors import KafkaError
+from kafka.protocol.admin import ElectionType
 from services.launch import HERE, SCRIPTS, Server
 
 HEAP = "256m"

@@ -1,4 +1,4 @@
-"""kill -9 at any instruction: after the n-th call of a step, the process kills itself at the m-th bytecode that follows.
+"""kill -9 at any instruction: after the n-th call of a step a process kills itself at the m-th bytecode that follows.
 
 Nothing of this is in the product: the process that runs the daemon for a test wraps one function of it first.
 """

@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from elasticsearch import Elasticsearch
-
 from chaos.judge import Verdict, compare, documents, rejected
 from chaos.kill_points import draw
 from chaos.lives import Life, Lives, Place, wait_until
 from chaos.nursery import Nursery
 from chaos.scene import Oracle, Scene
+from elasticsearch import Elasticsearch
+
 from monitor.sinks.elasticsearch import stream_name
 from monitor.sinks.siem import install
 
-READING = 0.8  # seconds of reading, at most, in a life that its kill point does not end
+OUTSIDE = 0.15  # share of lives that are killed from outside, at any time
+READING = 0.8  # seconds of reading, at most, in such a life
+REACHED = 4.0  # seconds of reading in which any other reaches its kill point, or is killed then
 STARTING = 10.0  # seconds until it reads
 ROLLOVERS = 0.04  # share of lives after which the data stream rolls over
 
@@ -54,14 +56,14 @@ def passage(
     rollovers = 0
     try:
         while sum(where.values()) < most and not _through(place, scene):
-            point = draw(chance)
+            point = None if chance.random() < OUTSIDE else draw(chance)
             life = lives.start(point)
             _let(life, STARTING, lambda life=life: bool(life.said("partition taken")))
-            _let(life, READING * chance.random())
+            _let(life, READING * chance.random() if point is None else REACHED)
             by_itself = not life.running
             life.kill()
             assert life.exit == -signal.SIGKILL, (point, life.exit, life.lines()[-3:])
-            where[point.step if by_itself else "from outside"] += 1
+            where[point.step if point is not None and by_itself else "from outside"] += 1
             if chance.random() < ROLLOVERS:
                 client.indices.rollover(alias=stream_name(namespace))
                 rollovers += 1

@@ -12,7 +12,6 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 import orjson
-
 from chaos.kill_points import KillPoint
 from chaos.nursery import Nursery
 
@@ -171,6 +170,9 @@ class Lives:
                 os.kill(life.pid, signal.SIGKILL)
                 os.kill(life.pid, signal.SIGCONT)
                 life.ended()
+
+
+MakeLives = Callable[..., Lives]
 
 
 def _parsed(line: bytes) -> dict[str, object]:

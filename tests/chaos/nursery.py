@@ -1,8 +1,8 @@
 """Daemons that start at once: a warm process forks them, so that a thousand kills take minutes instead of hours.
 
-`python -m chaos.nursery` reads one JSON object a line: `{"config": ..., "log": ..., "kill": ..., "clock": ...}` starts a
-daemon and answers with its process id; `{"pid": ...}` asks how one ended. What is forked is
-`probewatch run` itself with kernels and imports in place; only the warming up is left out, as it has been done.
+`python -m chaos.nursery` reads one JSON object a line: `{"config": ..., "log": ..., "kill": ..., ...}` starts a daemon
+and answers with its process id; `{"pid": ...}` asks how one ended. What is forked is `probewatch run` itself with
+kernels and imports in place; only the warming up is left out, as it has been done.
 """
 
 from __future__ import annotations
@@ -19,10 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from installed import REPOSITORY, environment
-
 from chaos.kill_points import KillPoint, arm
-
+from installed import REPOSITORY, environment
 
 REST = (0.1, 2.0, 1.0)  # seconds: first, ceiling and hold of a sink's rests
 
@@ -43,8 +41,8 @@ class Nursery:
     def start(
         self, config: Path, log: Path, kill: KillPoint | None = None, clock: float | None = None, pace: float = 0.0
     ) -> int:
-        """A daemon; its process id. `clock`: seconds by which its wall clock jumps soon after the start; `pace`: seconds
-        that each turn of its loop takes longer, so that a short log lasts."""
+        """A daemon; its process id. `clock`: seconds by which its wall clock jumps soon after the start; `pace`:
+        seconds that each turn of its loop takes longer, so that a short log lasts."""
         point = None if kill is None else [kill.step, kill.calls, kill.opcodes, int(kill.ending)]
         wanted = {"config": str(config), "log": str(log), "kill": point, "clock": clock, "pace": pace}
         return int(self._ask(wanted)["pid"])
@@ -92,8 +90,8 @@ def _warm() -> None:
     from monitor.record.keys import load_keys
     from monitor.runtime import daemon
     from monitor.runtime.engines import engine_maker
-    from monitor.sources import kafka  # noqa: F401
     from monitor.sinks import worker
+    from monitor.sources import kafka  # noqa: F401
     from monitor.sources.index import index
 
     keys = load_keys(None, os.environ)
@@ -128,7 +126,7 @@ def _live(wanted: dict[str, Any]) -> int:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    except BaseException:
+    except BaseException:  # noqa: BLE001  (the child must never return into the warm process)
         with suppress(OSError):
             faulthandler.dump_traceback()
         sys.excepthook(*sys.exc_info())

@@ -1,4 +1,4 @@
-"""The ways to the far sides: a proxy before the real search server, and a receiver of webhooks, both faulty on demand."""
+"""The ways to the far sides, faulty on demand: a proxy before the real search server, and a receiver of webhooks."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def _busy(action: bytes) -> dict[str, Any]:
 
 @dataclass
 class Receiver:
-    """Takes webhooks. `mode`: "pass", a status, "hang" (takes it and answers too late), "drop" (takes it and closes)."""
+    """Takes webhooks. `mode`: "pass", a status, "hang" (takes it, answers too late), "drop" (takes it, closes)."""
 
     mode: str = "pass"
     got: dict[str, set[bytes]] = field(default_factory=dict)

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from elasticsearch import Elasticsearch
-
 from chaos.cluster import Cluster
 from chaos.disk import Disk
 from chaos.judge import Verdict, compare, documents, rejected
@@ -20,6 +18,8 @@ from chaos.lives import Life, Lives, Place, wait_until
 from chaos.nursery import Nursery
 from chaos.scene import Oracle, Scene
 from chaos.way import Receiver, SearchWay, open_way
+from elasticsearch import Elasticsearch
+
 from monitor.runtime.folder import latest
 from monitor.sinks.elasticsearch import stream_name
 from monitor.sinks.siem import install
