@@ -15,7 +15,7 @@ import orjson
 from chaos.kill_points import KillPoint
 from chaos.nursery import Nursery
 
-PATIENCE = 180.0  # seconds
+PATIENCE = 60.0  # seconds
 
 
 def wait_until(true: Callable[[], bool], what: object = "", seconds: float = PATIENCE) -> None:
@@ -39,6 +39,7 @@ class Place:
     snapshots: Path | None = None
     kafka: str = "records = 150"
     runtime: str = ""
+    session: int = 6
     pace: float = 0.0
     disk: Path | None = None  # where its state lies, if not in its folder
 
@@ -58,7 +59,7 @@ class Place:
 brokers = [{brokers}]
 topics = ["{self.topic}"]
 group = "{self.group}"
-session_seconds = 6
+session_seconds = {self.session}
 {f'instance = "{self.instance}"' if self.instance else ""}
 {self.kafka}
 [runtime]

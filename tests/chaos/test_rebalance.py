@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import orjson
 import pytest
 from chaos.judge import compare
 from chaos.kill_points import KillPoint
@@ -16,7 +15,7 @@ from chaos.scene import Oracle, Scene
 from kafka import KafkaAdminClient
 from services.launch import Server
 
-from monitor.formats.native import encode
+from monitor.formats.native import encode, parse
 from monitor.runtime.folder import latest
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
@@ -42,7 +41,7 @@ def alerts(*places: Lives) -> list[tuple[str, bytes]]:
     """What the places have delivered into their files, each alert once: two of them may have made the same one."""
     files = [file for one in places if (file := one.place.folder / "alerts.ndjson").exists()]
     found = {line for file in files for line in file.read_bytes().splitlines()}
-    return [(orjson.loads(line)["id"], line) for line in sorted(found)]
+    return [(parse(line).id, line) for line in sorted(found)]
 
 
 def expected(quiet: Oracle) -> dict[str, bytes]:
@@ -56,7 +55,7 @@ def read_all(scene: Scene, snapshots: Path) -> Callable[[], bool]:
 @pytest.mark.parametrize(
     ("step", "assignment"),
     [
-        ("monitor.runtime.loop:Loop._save", "range"),
+        ("monitor.sources.kafka:KafkaSource.confirm", "range"),
         ("monitor.runtime.partitions:Partitions.feed", "cooperative-sticky"),
     ],
 )
@@ -73,7 +72,7 @@ def test_a_zombie_writes_neither_state_nor_offsets(
     before = {file.name: file.read_bytes() for file in (tmp_path / "snapshots").iterdir()}
     frozen.send(signal.SIGCONT)
     said = "no snapshot: the group does not count the partition as ours"
-    if "_save" in step:
+    if "confirm" in step:
         wait_until(lambda: bool(frozen.said(said)), lambda: frozen.lines()[-5:])
     time.sleep(3.0)  # six times the time between two snapshots
     assert {file.name: file.read_bytes() for file in (tmp_path / "snapshots").iterdir()} == before
@@ -87,8 +86,7 @@ def test_a_zombie_writes_neither_state_nor_offsets(
 def test_a_rolling_restart_of_static_members_moves_nothing(
     daemons: MakeLives, scene: Scene, quiet: Oracle, tmp_path: Path
 ) -> None:
-    group = "records = 100\nsession_seconds = 30"
-    places = [daemons(name, instance=name, kafka=group, pace=0.2) for name in ("a", "b")]
+    places = [daemons(name, instance=name, kafka="records = 100", session=30, pace=0.2) for name in ("a", "b")]
     for one in places:
         one.start()
     wait_until(lambda: all(one.last.partitions() == 2 for one in places), places[0].last.lines)
