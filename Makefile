@@ -13,7 +13,7 @@ SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages fuzz soak bench bench-detection bench-studies constraints clean
+.PHONY: help demo test lint types layers unit coverage servers integration docs suite format pages chaos fuzz soak bench bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -71,6 +71,10 @@ pages: .venv/dev ## Make the generated pages of the manual anew.
 	.venv/bin/probewatch config page > deploy/docs/settings.md
 	.venv/bin/probewatch record page > deploy/docs/record.md
 	.venv/bin/probewatch detectors page > deploy/docs/detectors.md
+
+chaos: servers ## Faults of all kinds on real servers: ROUNDS rounds and KILLS kills, by SEED (printed); half a minute a round.
+	PYTHONPATH=tests:tests/monitor/sinks .venv/bin/python -m chaos --rounds $(or $(ROUNDS),10) --kills $(or $(KILLS),100) \
+		$(if $(SEED),--seed $(SEED))
 
 bench: bench-detection ## The benchmarks, half an hour: who was found and who accused in vain, speed, memory.
 	.venv/bin/python tests/benchmarks/speed.py

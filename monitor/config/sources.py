@@ -78,6 +78,11 @@ class KafkaSettings(BaseModel):
     client_id: Name = "probewatch"
     """Name by which the brokers' logs, metrics and quotas know us."""
 
+    assignment: Literal["range", "cooperative-sticky"] = "range"
+    """How the group shares the partitions. `range` takes all from everybody at each change and gives most of them back;
+    `cooperative-sticky` takes only those that move. All processes of a group have to have the same: end them all to
+    change it."""
+
     start: Literal["earliest", "latest"] = "earliest"
     """Where reading starts in a partition that the group has never read."""
 

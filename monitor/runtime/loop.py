@@ -144,15 +144,26 @@ class Loop:
 
     def _save(self, partitions: Iterable[Partition]) -> None:
         """Snapshots, then the commit. The state of a partition whose findings are not safe is ahead of its offset, and
-        must not be saved."""
+        must not be saved; neither must one that the group has given away while we stood still (decision 0018)."""
         unsafe = None if self._unsafe is None else self._unsafe.partition
-        offsets = {partition: self._partitions.save(partition) for partition in list(partitions) if partition != unsafe}
-        saved = {partition: offset for partition, offset in offsets.items() if offset is not None}
+        saved: dict[Partition, int] = {}
+        for partition in list(partitions):
+            if partition == unsafe:
+                continue
+            if not self._source.confirm(partition):
+                self._partitions.postpone(partition)
+                log.warning("no snapshot: the group does not count the partition as ours", extra=_named(partition))
+            elif (offset := self._partitions.save(partition)) is not None:
+                saved[partition] = offset
         if saved and not self._source.commit(saved):
             log.warning("offsets not committed; the partitions have moved, or the group is changing")
 
     def _ended(self) -> bool:
         return self._source.finished and not self._arrived and self._unsafe is None
+
+
+def _named(partition: Partition) -> dict[str, str]:
+    return {"partition": str(partition)}
 
 
 def _letter(stretch: Quarantined) -> Rejected:

@@ -53,6 +53,7 @@ class _Held:
     unsaved: int  # records since the last snapshot
     told: int = 0  # what is found before this offset was found before
     marks: Marks | None = None  # where the engine stood at the last snapshot of ours; None: the next one is whole
+    postponed: bool = False  # the last attempt failed: records alone do not make the next one due
 
     @property
     def rebuilding(self) -> bool:
@@ -132,8 +133,14 @@ class Partitions:
         """Partitions with something new whose last snapshot is so many seconds or records ago."""
         now = self._clock()
         for partition, held in self._held.items():
-            if held.unsaved and not held.rebuilding and (held.unsaved >= records or now - held.saved_at >= seconds):
+            many = held.unsaved >= records and not held.postponed
+            if held.unsaved and not held.rebuilding and (many or now - held.saved_at >= seconds):
                 yield partition
+
+    def postpone(self, partition: Partition) -> None:
+        """The snapshot that is due cannot be taken now; it is tried again after the time between two snapshots."""
+        held = self._held[partition]
+        held.saved_at, held.postponed = self._clock(), True
 
     def save(self, partition: Partition) -> int | None:
         """Saves state and offset as one; the offset, None where that failed (the old snapshot stands, and reading goes
@@ -141,7 +148,7 @@ class Partitions:
         held = self._held[partition]
         if held.next_offset is None:
             return None
-        held.saved_at = self._clock()  # also after a failure: a full disk is not asked at every step
+        self.postpone(partition)  # for the case of a failure: a full disk is not asked at every step
         standings = [one.tree() for one in held.engine.standings()]
         self.standings[str(partition)] = standings
         partial = held.marks is not None and self._store.follows(partition)
@@ -158,7 +165,7 @@ class Partitions:
                 extra={"partition": str(partition), "error": problem.strerror},
             )
             return None
-        held.unsaved, held.marks = 0, marks
+        held.unsaved, held.marks, held.postponed = 0, marks, False
         self._metrics.snapshots.labels("saved").inc()
         return held.next_offset
 

@@ -28,10 +28,11 @@ class Delivery:
         backoff: Backoff | None = None,
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._outbox = outbox
         chosen = Backoff() if backoff is None else backoff
-        self._lines = [_Line(Worker(sink, outbox, chosen, clock, chance)) for sink in sinks]
+        self._lines = [_Line(Worker(sink, outbox, chosen, clock, chance, steady)) for sink in sinks]
         outbox.subscribe(self._hear)
 
     def start(self) -> None:

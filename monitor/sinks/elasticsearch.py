@@ -1,14 +1,16 @@
 """Sink that writes alerts into a data stream of Elasticsearch, each exactly once.
 
 The id of an alert is the id of its document and documents are only ever created, so that a second attempt meets the
-first one's document. That holds within one backing index; therefore alerts whose first attempt had no clear answer are
-looked up across the whole stream before they are sent again.
+first one's document. That holds within one backing index only; therefore alerts are looked up across the whole stream
+before they are sent. Not only those that we ourselves are in doubt of: whoever takes a partition over makes the last
+alerts of its former owner again, and both deliver them (decision 0018).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import orjson
@@ -48,9 +50,11 @@ class ElasticsearchSink:
     def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
         """Writes the alerts in one bulk request, or in several where the server finds one too large."""
         try:
-            present = self._present(doubtful) if doubtful else frozenset()
+            present = self._present({alert.id for alert in alerts})
         except (TransportError, ApiError) as problem:
-            return [_whole(problem)] * len(alerts)
+            outcome = _whole(problem)
+            refused = outcome.verdict == "refused"  # the question, not the alerts
+            return [replace(outcome, verdict="hold") if refused else outcome] * len(alerts)
         except _GARBLED_ERRORS:
             return [_GARBLED] * len(alerts)
         fresh = [alert for alert in alerts if alert.id not in present]

@@ -136,6 +136,11 @@ class Outbox:
             elif any(result.outcome.verdict != "retry" for result in results):
                 connection.execute("DELETE FROM held WHERE sink = ?", (sink,))
 
+    def hurry(self, sink: str) -> None:
+        """Has everything that waits for the sink due now, whatever was said of it before."""
+        with self._database.transaction() as connection:
+            connection.execute("UPDATE waiting SET due = 0 WHERE sink = ? AND due > 0", (sink,))
+
     def waiting(self, sink: str) -> int:
         """How many alerts the sink has not got yet."""
         with self._database.reading() as connection:

@@ -16,6 +16,7 @@ from monitor.sinks.protocol import Outcome, Sink
 
 _log = logging.getLogger("probewatch.sinks")
 
+_JUMP: Final = 5.0  # seconds between wall clock and steady clock that are no drift
 _DOUBLINGS: Final = 32  # beyond them every ceiling is reached
 
 
@@ -52,7 +53,10 @@ class DeliveryStats:
 
 
 class Worker:
-    """Delivers the alerts of one sink. `step` is called by one thread only; `stats` may be read by any."""
+    """Delivers the alerts of one sink. `step` is called by one thread only; `stats` may be read by any.
+
+    `clock` is the wall clock in seconds since 1970, by which the outbox keeps when an alert is due; `steady` counts
+    seconds and never goes back. Where the two part, somebody has set the clock, and whatever waits is due now."""
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Worker:
         backoff: Backoff,
         clock: Callable[[], float],
         chance: Callable[[], float],
+        steady: Callable[[], float],
     ) -> None:
         self.sink: Final = sink
         self.stats: Final = DeliveryStats(accepted=outbox.waiting(sink.name))
@@ -68,6 +73,8 @@ class Worker:
         self._backoff = backoff
         self._clock = clock
         self._chance = chance
+        self._steady = steady
+        self._apart: float | None = None  # wall clock less steady clock; None before the first step
         self._failures = 0
         self._rest_until = 0.0
         self._holding = False
@@ -76,6 +83,7 @@ class Worker:
         """Delivers one batch, unless it is time to rest. Gives back for how many seconds there is nothing to do; None:
         until something new is accepted. Trouble where the outbox cannot be read or written."""
         now = self._clock()
+        self._mind_the_clock(now)
         if now < self._rest_until:
             return self._rest_until - now
         due = self._outbox.claim(self.sink.name, now, self.sink.max_batch)
@@ -99,6 +107,14 @@ class Worker:
     def holding(self) -> bool:
         """Whether the sink said at the last attempt that it takes nothing until somebody mends something."""
         return self._holding
+
+    def _mind_the_clock(self, now: float) -> None:
+        """A clock that was set, now or while nobody ran, would keep alerts waiting for as long as it was set back."""
+        apart = now - self._steady()
+        if self._apart is None or abs(apart - self._apart) > _JUMP:
+            self._outbox.hurry(self.sink.name)
+            self._rest_until = 0.0
+        self._apart = apart
 
     def _send(self, due: Sequence[Due]) -> list[Outcome]:
         doubtful = {one.finding.id for one in due if one.doubtful}

@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import kafka
 import kafka.errors
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
 from monitor.config.sources import KafkaSettings
 from monitor.config.trouble import Trouble
 
 LIBRARIES: Final = ("crc32c", "lz4.frame", "zstandard", "snappy")
+ASSIGNORS: Final = {"range": RangePartitionAssignor, "cooperative-sticky": CooperativeStickyAssignor}
 HEARTBEATS: Final = 10  # in one session, so that a few may be lost
 MEND: Final[tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...]] = (
     (kafka.errors.TopicAuthorizationFailedError, "allow our user to read and describe the topics"),
@@ -101,7 +103,7 @@ def _options(settings: KafkaSettings) -> dict[str, Any]:
         # we look offsets up ourselves: reading that jumps over expired records has to be seen
         "auto_offset_reset": "none",
         "isolation_level": "read_committed",
-        "partition_assignment_strategy": (RangePartitionAssignor(),),
+        "partition_assignment_strategy": (ASSIGNORS[settings.assignment](),),
         "allow_auto_create_topics": False,
         "max_partition_fetch_bytes": settings.fetch_bytes,
         "session_timeout_ms": session,

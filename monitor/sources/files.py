@@ -74,6 +74,10 @@ class FileSource:
         """A file is there from its first line, and that is where reading begins."""
         return Bounds(0, 0)
 
+    def confirm(self, partition: Partition) -> bool:
+        """Always: nobody else reads these files."""
+        return True
+
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Nothing to do: nobody else reads these files, and snapshots hold the offsets."""
         return True

@@ -40,9 +40,10 @@ class KafkaSource:
         self._settings = settings
         self._consumer = self._connect()
         self._reader = _reader(settings, self._consumer)
-        self._ownership = Ownership(self._consumer)
+        self._ownership = Ownership(self._consumer, eager=settings.assignment == "range")
         self._changes: list[Assignment] = []
         self._next: dict[Partition, int] = {}  # where reading goes on, for partitions that were sought
+        self._stored: dict[Partition, int] = {}  # what stands at the group's coordinator, or may as well stand there
         self._paused: set[Partition] = set()
         self._join()
 
@@ -84,6 +85,7 @@ class KafkaSource:
             start = self._start(at) if offset is None else offset
         self._consumer.seek(at, start)
         self._next[partition] = start
+        self._stored.setdefault(partition, start)
         if partition not in self._paused:
             self._consumer.resume(at)
 
@@ -95,6 +97,15 @@ class KafkaSource:
         with mending(self._settings):
             return Bounds(int(self._consumer.beginning_offsets([at])[at]), self._start(at))
 
+    def confirm(self, partition: Partition) -> bool:
+        """Store once more what is stored already: the coordinator refuses that from whoever the group has given up.
+        From a member that it knows it takes the offset of any partition, so our own list is asked before and after."""
+        self._settle()
+        if partition not in self._stored or not self.commit({partition: self._stored[partition]}):
+            return False
+        self._settle()
+        return partition in self._ownership.owned
+
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Store the offsets at the group's coordinator, within 10 s."""
         if not self._ownership.owned.issuperset(offsets):
@@ -105,6 +116,7 @@ class KafkaSource:
                 self._consumer.commit(stored, timeout_ms=COMMIT_MILLISECONDS)
             except NOT_STORED:
                 return False
+        self._stored.update(offsets)
         return True
 
     def pause(self, partitions: Iterable[Partition]) -> None:
@@ -147,6 +159,7 @@ class KafkaSource:
         for change in settled.changes:
             for partition in change.lost:
                 self._next.pop(partition, None)
+                self._stored.pop(partition, None)
                 self._paused.discard(partition)
         for partition in settled.kept:
             if partition in self._next:

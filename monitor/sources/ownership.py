@@ -37,10 +37,12 @@ class Ownership(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
     """Listens to rebalances, and says what they come to.
 
     An eager rebalance takes all partitions and gives most of them back. Those that come back with the next assignment
-    count as kept, those that do not as lost."""
+    count as kept, those that do not as lost. A cooperative one takes only what goes to others: that is lost at once,
+    and an assignment need not follow."""
 
-    def __init__(self, consumer: kafka.KafkaConsumer) -> None:
+    def __init__(self, consumer: kafka.KafkaConsumer, *, eager: bool = True) -> None:
         self._consumer = consumer
+        self._eager = eager
         self._news: SimpleQueue[tuple[_News, frozenset[Partition]]] = SimpleQueue()
         self._owned: set[Partition] = set()
         self._taken: set[Partition] = set()  # revoked, and not yet decided who gets them
@@ -71,10 +73,10 @@ class Ownership(kafka.ConsumerRebalanceListener):  # type: ignore[misc]
         kept: set[Partition] = set()
         while (news := self._next()) is not None:
             kind, partitions = news
-            if kind is _News.REVOKED:
+            if kind is _News.REVOKED and self._eager:
                 self._taken |= self._owned & partitions
                 self._owned -= partitions
-            elif kind is _News.LOST:
+            elif kind is not _News.ASSIGNED:
                 changes.append(Assignment(frozenset(), partitions & (self._owned | self._taken)))
                 self._owned -= partitions
                 self._taken -= partitions

@@ -91,6 +91,11 @@ class Source(Protocol):
         """Where the partition can be read; None where it has been lost meanwhile."""
         ...
 
+    def confirm(self, partition: Partition) -> bool:
+        """Whether the group itself, asked now, still counts the partition as ours. A process that stood still for
+        longer than its session believes so and is wrong; whatever it would write belongs to the next owner."""
+        ...
+
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Tell the group where reading would go on. False: not stored, as
         partitions were taken from us or the group is busy; forget the attempt, a later one will do."""

@@ -177,6 +177,9 @@ class ScriptedSource:
     def bounds(self, partition: Partition) -> Bounds | None:
         return Bounds(self.log.first.get(partition, 0), self.log.committed.get(partition, 0))
 
+    def confirm(self, partition: Partition) -> bool:
+        return not self.fenced and partition in self.owned
+
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         if self.fenced or not self.owned.issuperset(offsets):
             return False

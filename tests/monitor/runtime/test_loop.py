@@ -488,3 +488,41 @@ def test_nothing_that_is_written_holds_an_input_or_a_name(
             assert name.encode("unicode_escape").decode() not in text
         for content in files:
             assert name.encode() not in content
+
+
+def test_no_snapshot_of_a_partition_that_the_group_has_given_away(tmp_path: Path) -> None:
+    """What a process does that stood still for longer than its session, and does not know it yet."""
+    log = Log({P0: [record(f"client-{n % 3}", n) for n in range(200)]})
+    process = Process(tmp_path, log, every=20)
+    process.step(8)
+    before = [file.read_bytes() for file in sorted((tmp_path / "snapshots").iterdir())]
+    committed = dict(log.committed)
+    assert before
+    process.source.fenced = True
+    process.step(20)
+    assert [file.read_bytes() for file in sorted((tmp_path / "snapshots").iterdir())] == before
+    assert log.committed == committed
+    process.source.fenced = False  # the group was only busy: the next one is taken in time
+    process.clock.now += 60
+    process.step()
+    assert log.committed != committed
+
+
+def test_a_disk_that_takes_no_snapshot_is_not_asked_at_every_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def full(self: SnapshotFolder, snapshot: Snapshot) -> None:
+        asked.append(snapshot.next_offset)
+        raise OSError(28, "No space left on device")
+
+    log = Log({P0: [record(f"client-{n % 3}", n) for n in range(200)]})
+    process = Process(tmp_path, log, every=20)
+    with monkeypatch.context() as patched:
+        patched.setattr(SnapshotFolder, "save", full)
+        process.step(20)
+    assert asked == [20]
+    process.clock.now += 60
+    process.step()
+    assert log.committed[P0] > 20

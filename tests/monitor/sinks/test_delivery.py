@@ -70,7 +70,7 @@ def outbox(tmp_path: Path, clock: Clock) -> Iterator[Outbox]:
 
 
 def worker(far: Far, outbox: Outbox, clock: Clock, chance: float = 1.0) -> Worker:
-    return Worker(far, outbox, Backoff(first=1.0, ceiling=8.0, hold=30.0), clock, lambda: chance)
+    return Worker(far, outbox, Backoff(first=1.0, ceiling=8.0, hold=30.0), clock, lambda: chance, clock)
 
 
 def ids(count: int) -> list[str]:
@@ -144,6 +144,32 @@ def test_an_alert_that_always_fails_does_not_block_those_behind_it(outbox: Outbo
         clock.now += one.step() or 0.0
     assert far.got == ids(30)[1:]
     assert outbox.waiting("far") == 1
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, -10.0, 400 * 86_400.0])
+def test_a_clock_that_is_set_keeps_nothing_waiting(outbox: Outbox, clock: Clock, jump: float) -> None:
+    far, steady = Far(RETRY, RETRY), Clock(0.0)
+    one = Worker(far, outbox, Backoff(first=8.0), clock, lambda: 1.0, steady)
+    outbox.accept(several(1))
+    assert one.step() == 8.0
+    clock.now += jump
+    steady.now += 0.5
+    one.step()
+    assert len(far.doubts) == 2
+    clock.now += 0.5
+    steady.now += 0.5
+    one.step()
+    assert len(far.doubts) == 2, "a clock that ticks is no clock that was set"
+
+
+def test_what_waited_for_a_clock_of_an_earlier_life_is_due_at_once(outbox: Outbox, clock: Clock) -> None:
+    outbox.accept(several(1))
+    first = worker(Far(RETRY), outbox, clock)
+    first.step()
+    clock.now -= 3 * 86_400.0
+    far = Far()
+    worker(far, outbox, clock).step()
+    assert len(far.doubts) == 1
 
 
 def test_a_refused_alert_becomes_a_dead_letter(outbox: Outbox, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

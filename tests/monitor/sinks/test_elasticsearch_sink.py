@@ -74,7 +74,21 @@ def test_a_rollover_between_two_attempts_doubles_nothing(client: Elasticsearch, 
 
 
 @pytest.mark.servers
-def test_without_the_look_up_a_rollover_would_double(client: Elasticsearch, namespace: str) -> None:
+def test_what_another_process_has_delivered_before_a_rollover_is_not_doubled(
+    client: Elasticsearch, namespace: str
+) -> None:
+    former, next_owner = (ElasticsearchSink("search", client, namespace) for _ in range(2))
+    former.send(several(3))
+    client.indices.rollover(alias=stream_name(namespace))
+    assert verdicts(next_owner.send(several(4))) == ["delivered"] * 4  # in no doubt: it has never tried them
+    assert count(client, namespace) == 4
+
+
+@pytest.mark.servers
+def test_without_the_look_up_a_rollover_would_double(
+    client: Elasticsearch, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ElasticsearchSink, "_present", lambda sink, ids: frozenset())
     sink = ElasticsearchSink("search", client, namespace)
     sink.send([EXAMPLE])
     client.indices.rollover(alias=stream_name(namespace))
@@ -167,14 +181,25 @@ def whole(status: int) -> Answer:
     return Answer(status, orjson.dumps({"error": {"type": "x", "reason": "secret"}, "status": status}), HEADERS)
 
 
+def nothing_there(script: Script) -> Script:
+    """Before them the sink looks the alerts up, and finds none; the script answers what follows."""
+    none = orjson.dumps({"hits": {"hits": []}, "_shards": {"total": 0, "successful": 0, "failed": 0}})
+
+    def answer(call: Call) -> Answer:
+        looks = "_search" in call.path or "_refresh" in call.path
+        return Answer(200, none, HEADERS) if looks else script(call)
+
+    return answer
+
+
 def ask(script: Script, alerts: Sequence[Finding]) -> tuple[list[Outcome], list[Call]]:
-    with loopback(script) as server:
+    with loopback(nothing_there(script)) as server:
         settings = ElasticsearchSettings(type="elasticsearch", hosts=(server.url,), timeout_s=5)
         sink = ElasticsearchSink("search", connect(settings))
         outcomes = sink.send(alerts)
         sink.close()
         assert not any(server.url in outcome.reason or "secret" in outcome.reason for outcome in outcomes)
-        return outcomes, server.calls
+        return outcomes, [call for call in server.calls if "_bulk" in call.path]
 
 
 def error(status: int, kind: str = "some_exception", reason: str = "value [secret]") -> dict[str, Any]:
@@ -211,10 +236,6 @@ def test_what_each_answer_for_one_alert_means() -> None:
         (whole(429), Outcome("retry", "status 429")),
         (whole(503), Outcome("retry", "status 503", doubtful=True)),
         (Answer(drop=True), Outcome("retry", "no answer: ConnectionError", doubtful=True)),
-        (
-            Answer(200, b"{}", {"content-type": "application/json"}),
-            Outcome("hold", "this is not Elasticsearch", doubtful=True),
-        ),
         (Answer(200, b"<html>", HEADERS), Outcome("retry", "no answer: SerializationError", doubtful=True)),
     ],
 )
@@ -246,11 +267,31 @@ def test_while_a_look_up_fails_nothing_is_sent() -> None:
         assert not [call for call in server.calls if "_bulk" in call.path]
 
 
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (whole(413), Outcome("hold", "status 413: too large for the server")),
+        (whole(401), Outcome("hold", "status 401")),
+        (whole(429), Outcome("retry", "status 429")),
+        (
+            Answer(200, b"{}", {"content-type": "application/json"}),
+            Outcome("hold", "this is not Elasticsearch", doubtful=True),
+        ),
+    ],
+)
+def test_no_answer_to_a_look_up_makes_a_dead_letter(answer: Answer, expected: Outcome) -> None:
+    with loopback(lambda call: answer) as server:
+        sink = ElasticsearchSink("search", connect(ElasticsearchSettings(type="elasticsearch", hosts=(server.url,))))
+        assert sink.send([EXAMPLE]) == [expected]
+        sink.close()
+        assert not [call for call in server.calls if "_bulk" in call.path]
+
+
 def test_the_client_says_who_we_are_and_checks_who_answers(tmp_path: Path) -> None:
     (tmp_path / "word").write_text("pass-word\n")
     word = {"file": tmp_path / "word"}
     certificate, key = self_signed(tmp_path)
-    with loopback(lambda call: items({"status": 201}), (certificate, key)) as server:
+    with loopback(nothing_there(lambda call: items({"status": 201})), (certificate, key)) as server:
         for who, header in {
             "api_key": (word, "ApiKey pass-word"),
             "basic": ({"user": "u", "password": word}, "Basic " + b64encode(b"u:pass-word").decode()),

@@ -83,3 +83,15 @@ def test_who_follows_the_changes_knows_what_is_ours(rebalances: list[tuple[bool,
                 assert not change.gained & followed
                 followed |= change.gained
             assert followed == ownership.owned == ours(held)
+
+
+def test_what_a_cooperative_rebalance_takes_is_lost_at_once() -> None:
+    ownership = Ownership(Silenced(), eager=False)
+    ownership.on_partitions_assigned(theirs(0, 1))
+    ownership.settle()
+    ownership.on_partitions_revoked(theirs(1))  # and no assignment follows: nothing was added
+    settled = ownership.settle()
+    assert (settled.changes, settled.kept) == ((Assignment(frozenset(), ours([1])),), frozenset())
+    assert ownership.owned == ours([0])
+    ownership.on_partitions_assigned(theirs(2))
+    assert ownership.settle().changes == (Assignment(ours([2]), frozenset()),)

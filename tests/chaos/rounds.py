@@ -1,0 +1,43 @@
+"""Rounds: a world, some faults chosen by a seed while its log is read, then peace, then the judge."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from random import Random
+
+from chaos.cluster import Cluster
+from chaos.faults import ANYWHERE, WITH_A_CLUSTER
+from chaos.nursery import Nursery
+from chaos.scene import Oracle, Scene
+from chaos.world import Judged, judge, world
+
+
+def play(
+    nursery: Nursery,
+    folder: Path,
+    scene: Scene,
+    oracle: Oracle,
+    search: str,
+    seed: int,
+    cluster: Cluster | str,
+    faults: int = 5,
+) -> Judged:
+    """One round. `cluster`: brokers of our own, or the address of some that are left alone."""
+    chance = Random(f"round {seed}")
+    own = cluster if isinstance(cluster, Cluster) else None
+    brokers = cluster if isinstance(cluster, str) else cluster.address
+    known = ANYWHERE | (WITH_A_CLUSTER if own else {})
+    chosen = chance.sample(sorted(known), faults)
+    if own and not set(chosen) & WITH_A_CLUSTER.keys():
+        chosen[chance.randrange(faults)] = chance.choice(sorted(WITH_A_CLUSTER))
+    with world(nursery, folder, scene, brokers, own, search, chance) as made:
+        for number in range(chance.randint(1, 3)):
+            made.start(number)
+        time.sleep(1.0)
+        for name in chosen:
+            made.faults.append(f"{name} at {made.read()}")
+            known[name](made)
+            time.sleep(0.5)
+        made.settle()
+        return judge(made, oracle)
