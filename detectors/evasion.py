@@ -17,12 +17,12 @@ saturated outputs, on steps as large as the distance between ordinary inputs, an
 >>> search = one_block(
 ...     1,
 ...     fall=0.9, record_lows=4, near=1.0, straight=-0.5, changed=0.6, star=0.0, largest_cluster=0.9, repeat=0.0,
-...     label_entropy=0.3, far=0.5, near_step=0.2, far_spread=0.05
+...     label_entropy=0.3, far=0.5, near_step=0.2, far_spread=0.05, cluster_size=40, interleaved=0.0
 ... )
 >>> video = one_block(
 ...     1,
 ...     fall=0.0, record_lows=4, near=1.0, straight=0.9, changed=0.6, star=0.0, largest_cluster=0.9, repeat=0.0,
-...     label_entropy=0.3, far=0.5, near_step=0.2, far_spread=0.05
+...     label_entropy=0.3, far=0.5, near_step=0.2, far_spread=0.05, cluster_size=40, interleaved=0.0
 ... )
 >>> [round(float(Evasion().score(block).max()), 2) for block in (search, video)]
 [1.0, 0.0]

@@ -10,8 +10,14 @@ users. Extraction with ordinary inputs by one client can not be told from use by
 there is, and they are in the novelty tier.
 
 >>> from detectors.checks import one_block
->>> noise = one_block(1, error_p10=2.0, error_p50=3.0, far=1.4, near=0.0, label_entropy=0.8, repeat=0.0)
->>> camera = one_block(1, error_p10=-0.5, error_p50=0.0, far=1.4, near=0.0, label_entropy=0.8, repeat=0.0)
+>>> noise = one_block(
+...     1, error_p10=2.0, error_p50=3.0, far=1.4, near=0.0, label_entropy=0.8, repeat=0.0, far_spread=0.1,
+...     error_autocorrelation=0.3, straight=-0.5
+... )
+>>> camera = one_block(
+...     1, error_p10=-0.5, error_p50=0.0, far=1.4, near=0.0, label_entropy=0.8, repeat=0.0, far_spread=0.1,
+...     error_autocorrelation=0.3, straight=-0.5
+... )
 >>> [round(float(Extraction().score(block).max()), 2) for block in (noise, camera)]
 [1.0, 0.0]
 """

@@ -13,12 +13,12 @@ better than the monitor's linear manifold.
 >>> climb = one_block(
 ...     1,
 ...     near=1.0, largest_cluster=1.0, far=0.4, straight=-0.5, root_error=3.0, rise=0.9, record_highs=6,
-...     flip_low_margin=0.0
+...     flip_low_margin=0.0, near_step_spread=0.4, collinear=0.0
 ... )
 >>> restoration = one_block(
 ...     1,
 ...     near=1.0, largest_cluster=1.0, far=0.4, straight=-0.5, root_error=0.0, rise=0.9, record_highs=6,
-...     flip_low_margin=0.0
+...     flip_low_margin=0.0, near_step_spread=0.4, collinear=0.0
 ... )
 >>> [round(float(Inversion().score(block).max()), 2) for block in (climb, restoration)]
 [1.0, 0.0]

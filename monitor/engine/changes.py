@@ -20,7 +20,7 @@ def joined(base: Arrays, changes: Iterable[Arrays]) -> dict[str, NDArray[Any]]:
     >>> base = {"head": 1, "view0/a": 1, "view0/windows/names": 1, "view1/a": 1}
     >>> joined(base, [{"head": 2, "view0/b": 2, "view0/windows/since": 2, "view0/windows/names": 2}])
     ... # doctest: +NORMALIZE_WHITESPACE
-    {'head': 2, 'view0/windows/names': 1, 'view1/a': 1, 'view0/b': 2,
+    {'view0/windows/names': 1, 'view1/a': 1, 'head': 2, 'view0/b': 2,
      'view0/windows/then/since': 2, 'view0/windows/then/names': 2}
     """
     whole = dict(base)

@@ -94,7 +94,7 @@ def _lag(metrics: dict[str, float], partitions: int) -> float:
 
 def _through(place: Place, scene: Scene) -> bool:
     """Whether the snapshots stand at the end of the log."""
-    from monitor.runtime.folder import latest
+    from monitor.runtime.folder import SnapshotFolder
 
-    ends = [header["next_offset"] for _, _, header in latest(place.state / "snapshots")]
+    ends = [header["next_offset"] for _, _, header in SnapshotFolder(place.state / "snapshots").latest()]
     return sum(ends) >= scene.records

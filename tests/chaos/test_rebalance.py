@@ -16,7 +16,7 @@ from kafka import KafkaAdminClient
 from services.launch import Server
 
 from monitor.formats.native import encode, parse
-from monitor.runtime.folder import latest
+from monitor.runtime.folder import SnapshotFolder
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
@@ -25,7 +25,7 @@ SESSION = 6.0
 
 
 def offsets(snapshots: Path) -> dict[int, int]:
-    return {header["partition"]: header["next_offset"] for _, _, header in latest(snapshots)}
+    return {header["partition"]: header["next_offset"] for _, _, header in SnapshotFolder(snapshots).latest()}
 
 
 def committed(kafka: Server, group: str) -> dict[int, int]:

@@ -20,7 +20,7 @@ from chaos.scene import Oracle, Scene
 from chaos.way import Receiver, SearchWay, open_way
 from elasticsearch import Elasticsearch
 
-from monitor.runtime.folder import latest
+from monitor.runtime.folder import SnapshotFolder
 from monitor.sinks.elasticsearch import stream_name
 from monitor.sinks.siem import install
 
@@ -91,7 +91,9 @@ class World:
 
     def read(self) -> int:
         """Records that stand in snapshots."""
-        return sum(header["next_offset"] for _, _, header in latest(self.daemons[0].place.snapshots or Path()))
+        return sum(
+            header["next_offset"] for _, _, header in SnapshotFolder(self.daemons[0].place.snapshots or Path()).latest()
+        )
 
     def settle(self) -> None:
         """Every place gets its time without faults, until the log is read and nothing waits."""

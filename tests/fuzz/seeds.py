@@ -115,6 +115,7 @@ def _batches() -> Iterator[bytes]:
 def _snapshots() -> Iterator[bytes]:
     arrays = {"a": np.arange(3), "b": np.zeros((2, 2), np.float32), "text": np.frombuffer(b"[]", np.uint8)}
     store = SnapshotFolder(folder() / "seeds")
+    store.take(ONLY)
     store.save(Snapshot(ONLY, 7, "c", "e", arrays, []))
     for file in (folder() / "seeds").glob("*.snapshot"):
         whole = file.read_bytes()

@@ -39,10 +39,10 @@ from monitor.record.limits import Limits
 from monitor.record.raw import Partition, RawBatch
 from monitor.record.refusal import REASONS, Refused, Unfamiliar
 from monitor.record.tensors import DATATYPES, from_bytes, read_base64, read_shape
-from monitor.runtime.folder import _MAGIC as SNAPSHOT
+from monitor.runtime import framed, sealed
 from monitor.runtime.folder import SnapshotFolder
-from monitor.runtime.sealed import DIGEST
-from monitor.runtime.sealed import _hash as seal
+from monitor.runtime.generations import _MAGIC as SNAPSHOT
+from monitor.runtime.generations import _MAGIC_1 as SNAPSHOT_1
 from monitor.runtime.snapshots import Refused as RefusedSnapshot
 from monitor.runtime.snapshots import Snapshot
 from monitor.sinks.elasticsearch import ElasticsearchSink
@@ -197,13 +197,22 @@ def folder() -> Path:
     return Path(tempfile.mkdtemp(dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
 
 
+def sealed_anew(content: bytes, first: bool) -> bytes:
+    """The bytes as a snapshot whose checksum is right, of the first version of files or of the latest."""
+    magic = next((magic for magic in (SNAPSHOT, SNAPSHOT_1) if content.startswith(magic)), None)
+    rest = content if magic is None else content[len(magic) + framed.DIGEST :]
+    if first:
+        return SNAPSHOT_1 + sealed._hash(rest).digest() + rest
+    line, end, _ = rest.partition(b"\n")
+    return SNAPSHOT + framed._hash(line + end) + rest
+
+
 def snapshots(inputs: Inputs) -> None:
     """The reader of snapshots: as the bytes are, and with a checksum that is right."""
     store = SnapshotFolder(folder() / "snapshots")
     file = folder() / "snapshots" / "log-0.000000001.snapshot"
     for number, one in enumerate(inputs):
-        rest = one.removeprefix(SNAPSHOT)[DIGEST:] if one.startswith(SNAPSHOT) else one
-        file.write_bytes(one if number % 8 == 0 else SNAPSHOT + seal(rest).digest() + rest)
+        file.write_bytes(one if number % 8 == 0 else sealed_anew(one, first=number % 2 == 1))
         for found in store.load(ONLY, "e"):
             assert isinstance(found, Snapshot | RefusedSnapshot)
 
