@@ -9,8 +9,9 @@ belongs to what the others send, or much of it does and they take strict turns (
 detectors/features/turns.py), or they come together and a good part of them is named alone.
 
 Honest look-alikes: tenants with popular inputs or the samples of one SDK (common, hence no link), NAT and retry storms
-(the same time, nothing shared), replicas of one service (together, and not named), smoke tests of several deployments
-(the same inputs, which repeat). Fails where the accounts share neither inputs nor times.
+(the same time, nothing shared), tenants of one integrator (called in turn, and a third of it linked), replicas of one
+service (together, and not named), smoke tests of several deployments (the same inputs, which repeat). Fails where the
+accounts share neither inputs nor times.
 
 >>> from detectors.checks import one_block
 >>> dealt = one_block(1, members=5, shared_links=60, shared_share=0.7, shared_rare=0.0, rotation=0.9)
@@ -43,7 +44,7 @@ class Campaign(NamedTests):
         "turns": all_of(
             gate("members", honest=2, attack=5),
             gate("shared_links", honest=24, attack=56),
-            gate("shared_share", honest=0.20, attack=0.45),
+            gate("shared_share", honest=0.34, attack=0.56),  # tenants of an integrator are called in turn, too
             gate("rotation", honest=0.35, attack=0.65),
         ),
         "together": all_of(

@@ -26,9 +26,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.scoring.gates import all_of, gate, where_known
+from detectors.scoring.gates import all_of, any_of, gate, where_known
 from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import DENSE, ROWS
+
+EVEN_STEPS = gate("near_step_spread", honest=0.60, attack=0.40)
 
 
 class Extraction(NamedTests):
@@ -44,6 +46,7 @@ class Extraction(NamedTests):
             gate("run_length", honest=0.06, attack=0.02),
             gate("changed", honest=0.30, attack=0.50),
             gate("near_step_spread", honest=0.75, attack=0.50),
+            any_of(gate("stream", honest=4, attack=2), EVEN_STEPS),  # a group is interleaved by being one
             gate("largest_cluster", honest=0.15, attack=0.11),
             gate("label_entropy", honest=1.5, attack=1.85),
             gate("repeat", honest=0.2, attack=0.1),

@@ -17,7 +17,7 @@ ORDINARY = {
     "error_p10": -0.5, "error_p50": 0.0, "error_p90": 0.6, "rise": 0.0, "record_highs": 0.5, "flip_low_margin": 0.35,
     "base_label": 0.95, "label_gain": 0.0, "confidence_trend": 0.0, "repeat": 0.6, "fill": 10,
     "same_mask_next_base": 0.0, "top_label": 0.15, "error_iqr": 1.2, "star": 1.0, "collinear": 0.5, "stream": CHAINED,
-    "run_length": 1.5, "clusters": 0.05, "near_step_spread": 0.05,
+    "size": 3.4, "run_length": 1.5, "clusters": 0.05, "near_step_spread": 0.05,
 }  # fmt: skip
 CLIMB = {
     "near": 1.0, "largest_cluster": 1.0, "far": 0.4, "straight": -0.5, "root_error": 2.0, "rise": 0.8,
@@ -38,8 +38,8 @@ SMOOTHER = {name: value for name, value in NARROW.items() if name not in ("run_l
     "error_p90": -0.9, "error_p50": -1.5,
 }  # fmt: skip
 GENERATOR = {"error_p50": -3.0, "error_p90": -1.5, "far": 0.5, "repeat": 0.0, "straight": -0.4}
-PATCH = {"same_mask_next_base": 0.3, "fill": 40}
-COLLAPSE = {"same_mask_next_base": 0.09, "fill": 40, "top_label": 0.95}
+PATCH = {"same_mask_next_base": 0.3, "fill": 40, "size": 6.7}
+COLLAPSE = {"same_mask_next_base": 0.09, "fill": 40, "top_label": 0.95, "size": 6.7}
 ATTACKS: dict[str, tuple[type[NamedTests], str, dict[str, float]]] = {
     "climb": (Inversion, "climb", CLIMB),
     "climb away from the base's label": (Inversion, "climb", TAKEN_OVER),
@@ -107,6 +107,7 @@ def test_ordinary_pictures_are_left_alone(detector: type[NamedTests]) -> None:
         (Inversion, CLIMB | {"collinear": 0.4}),  # restoration goes back along its lines
         (Inversion, NARROW | {"error_p50": 0.0}),  # a camera as good as the model's own
         (Backdoor, PATCH | {"same_mask_next_base": 0.1}),  # LIME on sparse pictures
+        (Backdoor, PATCH | {"size": 3.4}),  # a form of prices: the same few of thirty numbers
         (Backdoor, PATCH | {"fill": 12}),  # a short history
         (Backdoor, COLLAPSE | {"top_label": 0.6}),  # the answers stay as they were
         (Backdoor, {"top_label": 1.0, "fill": 80}),  # occlusion of a picture of one label
@@ -134,4 +135,5 @@ def test_patches_are_looked_for_in_rows_and_climbs_are_not() -> None:
     assert Backdoor.kinds == {DENSE, ROWS}
     assert Inversion.kinds == {DENSE}
     assert not {TEXT, OPAQUE} & (Backdoor.kinds | Inversion.kinds)
-    assert says(Backdoor, ROWS, **PATCH)["patch"] == 1
+    assert says(Backdoor, ROWS, **(PATCH | {"size": 2.5, "one_column_away": 0.5}))["patch"] == 1
+    assert says(Backdoor, **(PATCH | {"size": 3.4, "error_p50": 2.0}))["patch"] == 1, "values that nobody has"
