@@ -52,8 +52,8 @@ integration: servers ## Tests with real servers.
 docs: .venv/dev ## The commands of README and manual, run, and their output compared.
 	$(PYTEST) -m docs
 
-suite: .venv/dev ## All tests, in one run with one summary.
-	$(PYTEST)
+suite: .venv/dev ## All tests but the rounds of chaos, in one run with one summary.
+	$(PYTEST) -m 'not chaos'
 
 fuzz: .venv/dev ## Fuzz all that reads bytes, guided by coverage: SECONDS (60) for each of eleven readers.
 	$(INSTALL) '.[dev,fuzz]'
@@ -73,6 +73,7 @@ pages: .venv/dev ## Make the generated pages of the manual anew.
 	.venv/bin/probewatch detectors page > deploy/docs/detectors.md
 
 chaos: servers ## Faults of all kinds on real servers: ROUNDS rounds and KILLS kills, by SEED (printed); half a minute a round.
+	$(PYTEST) -m chaos
 	PYTHONPATH=tests:tests/monitor/sinks .venv/bin/python -m chaos --rounds $(or $(ROUNDS),10) --kills $(or $(KILLS),100) \
 		$(if $(SEED),--seed $(SEED))
 

@@ -12,7 +12,7 @@ from chaos.rounds import play
 from chaos.scene import Oracle, Scene
 from services.launch import Server
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.chaos, pytest.mark.timeout(600)]
 
 
 @pytest.mark.parametrize("seed", [3])

@@ -18,7 +18,7 @@ from services.launch import Server
 from monitor.formats.native import encode, parse
 from monitor.runtime.folder import SnapshotFolder
 
-pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.chaos, pytest.mark.timeout(600)]
 
 ASSIGNMENTS = ("range", "cooperative-sticky")
 SESSION = 6.0

@@ -56,7 +56,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(actions=ACTIONS, kind=st.sampled_from([DENSE, ROWS]), most=st.integers(8, 9), aside=st.integers(0, 1))
 def test_whoever_comes_leaves_and_comes_again(
     actions: list[tuple[str, list[int]]], kind: int, most: int, aside: int

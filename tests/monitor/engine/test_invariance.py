@@ -183,7 +183,7 @@ def test_changes_of_a_scene_come_to_its_state(name: str, cuts: list[int]) -> Non
     assert_same(engine.dump(), put_together(base, changes).dump())
 
 
-@settings(max_examples=3 * EXAMPLES)
+@settings(max_examples=EXAMPLES)
 @given(made=mixed(), cuts=cuts)
 def test_changes_of_every_kind_of_input_come_to_their_state(made: list[Query], cuts: list[int]) -> None:
     engine = recorded.engine()

@@ -17,19 +17,19 @@ def name(number: int) -> bytes:
     return name16(f"client {number}")
 
 
-def test_100_000_clients_make_a_bounded_number_of_findings_and_one_storm_that_counts_them() -> None:
+def test_20_000_clients_make_a_bounded_number_of_findings_and_one_storm_that_counts_them() -> None:
     findings, revisions, ids = opened(storm=50), 0, set()
-    for number in range(100_000):
+    for number in range(20_000):
         found = heard(findings, verdict(client=name(number), last_offset=number), NOON + number * 1_000)
         revisions += len(found)
         ids |= {(one.finding, one.title) for one in found}
     assert [title for _, title in ids].count("Storm of findings") == 1
     assert len(ids) == 51
     assert revisions <= 50 + 32, "the storm's own revisions are bounded as well"
-    assert (len(findings), findings.dropped) == (51, 99_950)
+    assert (len(findings), findings.dropped) == (51, 19_950)
     (storm,) = [one for one in findings.tick(NOON + 25 * 60 * MINUTE) if one.title == "Storm of findings"]
-    assert storm.labels[FOLDED] == "99950"
-    assert abs(int(storm.labels["folded_clients"]) - 99_950) < 0.05 * 99_950
+    assert storm.labels[FOLDED] == "19950"
+    assert abs(int(storm.labels["folded_clients"]) - 19_950) < 0.05 * 19_950
     assert (storm.status, storm.client, len(storm.members)) == ("closed", None, 256)
 
 
@@ -90,7 +90,7 @@ def spray(callers: int) -> list[Query]:
     ]
 
 
-@settings(max_examples=6)
+@settings(max_examples=3)
 @given(cuts=st.lists(st.integers(0, 1_200), max_size=6))
 def test_cuts_and_restarts_change_nothing_in_a_storm(cuts: list[int]) -> None:
     queries = columns(spray(60))
