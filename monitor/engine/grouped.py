@@ -127,10 +127,11 @@ class Grouped:
         at, whole = walked.at.astype(np.int64), self._rooms[0]
         heads, names = whole.heads[at].copy(), [step.clients[i] for i in at.tolist()]
         blocks = stream.blocks(walked, heads, names)
-        shared = np.array([self._shared(said[i], roster) for i in at.tolist()])
+        latest = [self._until(said[i]) for i in at.tolist()]
+        shared = np.array([shared_by(own, roster) for own in latest])
         columns = {name: shared[:, j] for j, name in enumerate(turns.NAMES)}
         blocks = replace(blocks, features={**blocks.features, **columns})
-        members = [self._active(said[i], roster) for i in at.tolist()]
+        members = [active(own, roster) for own in latest]
         heard = turns.coordinated(shared) & (np.array([len(one) for one in members]) >= SMALLEST)
         floors = given.floors[self.streams.index(stream)]
         running = stream.strengths(walked, blocks, given.bank, floors) * heard[:, None]
@@ -149,31 +150,9 @@ class Grouped:
             members=members,
         )
 
-    def _active(self, last: Turn, roster: Roster) -> tuple[bytes, ...]:
-        """The members who take part as of one query: of a group that has grown over hours others may be long gone, and
-        whoever shares a query now and then, among many others, is no part of it."""
-        sent: Counter[int] = Counter()
-        shared: Counter[int] = Counter()
-        for turn in self._until(last):
-            sent[turn.client] += 1
-            shared[turn.client] += turn.units > 0 or turn.client in roster.together
-        taking = {client for client, own in sent.items() if shared[client] >= PART * own}
-        group = roster.members[last.group]
-        return tuple(name for client, name in group if client in taking)
-
     def _until(self, last: Turn) -> list[Turn]:
         """The latest turns of a group as of one query."""
         return [turn for turn in self._turns[last.group] if turn.number <= last.number][-TOLD:]
-
-    def _shared(self, last: Turn, roster: Roster) -> list[float]:
-        """What the members of a group share, as of one query."""
-        own = self._until(last)
-        clients = np.array([turn.client for turn in own], np.uint64)
-        units = np.array([turn.units for turn in own], np.int64)
-        ordered = np.array([turn.ordered for turn in own], np.bool_)
-        came = np.array([turn.client in roster.together for turn in own], np.bool_)
-        named = np.array([turn.client in roster.named for turn in own], np.bool_)
-        return turns.shares(clients, units, ordered, came, named)
 
     def suspects(self, bank: Bank, names: Sequence[bytes]) -> list[float]:
         """The most that any named test says of each of these groups since it was looked through, (n,)."""
@@ -201,3 +180,25 @@ class Grouped:
             self._turns[group].append(Turn(number, group, client, units, bool(ordered)))
         for stream in self.streams:
             stream.windows.load(inside(f"windows{stream.number}", arrays))
+
+
+def active(own: Sequence[Turn], roster: Roster) -> tuple[bytes, ...]:
+    """The members who take part in the latest turns of a group: of one that has grown over hours others may be long
+    gone, and whoever shares a query now and then, among many others, is no part of it."""
+    sent: Counter[int] = Counter()
+    shared: Counter[int] = Counter()
+    for turn in own:
+        sent[turn.client] += 1
+        shared[turn.client] += turn.units > 0 or turn.client in roster.together
+    taking = {client for client, asked in sent.items() if shared[client] >= PART * asked}
+    return tuple(name for client, name in roster.members[own[-1].group] if client in taking)
+
+
+def shared_by(own: Sequence[Turn], roster: Roster) -> list[float]:
+    """What the members of a group share in its latest turns."""
+    clients = np.array([turn.client for turn in own], np.uint64)
+    units = np.array([turn.units for turn in own], np.int64)
+    ordered = np.array([turn.ordered for turn in own], np.bool_)
+    came = np.array([turn.client in roster.together for turn in own], np.bool_)
+    named = np.array([turn.client in roster.named for turn in own], np.bool_)
+    return turns.shares(clients, units, ordered, came, named)

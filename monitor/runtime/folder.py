@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from monitor.config.trouble import Trouble
+from monitor.runtime.disk import private, sync
 from monitor.runtime.generations import GENERATIONS, Generations, stem_of
 
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -51,7 +52,7 @@ class FolderShelf:
         file, temporary = self._folder / name, self._folder / f"{name}.{os.getpid()}.writing"
         self._sweep(name)
         try:
-            with open(temporary, "wb", opener=_private) as out:
+            with open(temporary, "wb", opener=private) as out:
                 for piece in pieces:
                     out.write(piece)
                 out.flush()
@@ -59,7 +60,7 @@ class FolderShelf:
             _name(temporary, file)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync(self._folder)
+        sync(self._folder)
 
     def remove(self, name: str) -> None:
         """Deletes the file."""
@@ -90,15 +91,3 @@ def _name(temporary: Path, file: Path) -> None:
         if file.exists():  # a file system without links: the check and the step may be told apart there
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(file)) from None
         temporary.rename(file)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)  # pseudonyms and evidence are nobody else's business
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

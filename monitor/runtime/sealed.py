@@ -18,6 +18,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from monitor.runtime.disk import private, sync
+
 DIGEST: Final = 16  # bytes of BLAKE2b over everything after it
 HEADER: Final = 1 << 26  # bytes of a header, at most
 
@@ -28,7 +30,7 @@ Header = Mapping[str, Any]
 def write(file: Path, temporary: Path, magic: bytes, header: Header, arrays: Arrays) -> None:
     """Write `file` by way of `temporary`, readable by this user alone; OSError where the disk is full or closed."""
     try:
-        with open(temporary, "w+b", opener=_private) as out:
+        with open(temporary, "w+b", opener=private) as out:
             _fill(out, magic, header, arrays)
             out.flush()
             os.fsync(out.fileno())
@@ -36,7 +38,7 @@ def write(file: Path, temporary: Path, magic: bytes, header: Header, arrays: Arr
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(file.parent)
+    sync(file.parent)
 
 
 def read(content: bytes, magic: bytes, name: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -72,10 +74,6 @@ def _object(line: bytes | memoryview) -> dict[str, Any]:
     return header
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)  # pseudonyms and evidence are nobody else's business
-
-
 def _fill(out: io.BufferedRandom, magic: bytes, header: Header, arrays: Arrays) -> None:
     out.write(magic + bytes(DIGEST) + orjson.dumps(header, option=orjson.OPT_APPEND_NEWLINE))
     np.savez(out, allow_pickle=False, **dict(arrays))
@@ -96,14 +94,6 @@ def _arrays(body: memoryview) -> dict[str, NDArray[Any]]:
             return dict(arrays)
     except Exception as problem:  # two libraries with no common error, and all they can complain about is the data
         raise ValueError("the arrays cannot be read") from problem
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _hash(content: bytes | memoryview = b"") -> hashlib.blake2b:

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 import orjson
 from numpy.typing import NDArray
-from printed import table
+from printed import keep, table
 
 from detectors.features.layout import FIRST_BLOCK, PAGE
 from detectors.features.windows import Windows
@@ -252,9 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = report(account)
     print(text)
     if wish.save is not None:
-        wish.save.mkdir(parents=True, exist_ok=True)
-        (wish.save / f"memory-{wish.kind}.md").write_text(text, encoding="utf-8")
-        (wish.save / f"memory-{wish.kind}.json").write_bytes(orjson.dumps(asdict(account), option=orjson.OPT_INDENT_2))
+        keep(wish.save, f"memory-{wish.kind}", text, asdict(account))
 
 
 if __name__ == "__main__":

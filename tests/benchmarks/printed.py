@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], names: int = 1) -> str:
@@ -18,3 +21,10 @@ def share(part: int, whole: int) -> str:
     ('75.0 % (3 of 4)', 'none there')
     """
     return f"{part / whole:.1%} ({part} of {whole})".replace("%", " %") if whole else "none there"
+
+
+def keep(folder: Path, name: str, text: str, tree: object) -> None:
+    """Write an account as Markdown for people, and what it was made of as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    (folder / f"{name}.json").write_bytes(orjson.dumps(tree, option=orjson.OPT_INDENT_2))

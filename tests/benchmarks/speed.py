@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
-import orjson
 from contenders import FILE, KAFKA, Load, Run, run
 from load import fill_topic, remove_topic, write_file
-from printed import table
+from printed import keep, table
 
 BAR: Final = 25_000  # records a second, of the product from Kafka
 STAGES: Final = "product-stages"
@@ -93,10 +92,8 @@ def report(load: Load, runs: dict[str, list[Run]], staged: Run) -> str:
 
 def save(folder: Path, text: str, runs: dict[str, list[Run]], staged: Run) -> None:
     """Write the account as Markdown, and every round as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "speed.md").write_text(text, encoding="utf-8")
     tree = {"runs": {name: [asdict(one) for one in of] for name, of in runs.items()}, "stages": asdict(staged)}
-    (folder / "speed.json").write_bytes(orjson.dumps(tree, option=orjson.OPT_INDENT_2))
+    keep(folder, "speed", text, tree)
 
 
 def _wall(one: Run) -> float:

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import orjson
 from memory import CHUNK, HERE, MIB, _chunk, sample, stream, volumes
-from printed import table
+from printed import keep, table
 
 from monitor.config.settings import Settings
 from monitor.engine.changes import joined
@@ -165,9 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = report(account)
     print(text)
     if wish.save is not None:
-        wish.save.mkdir(parents=True, exist_ok=True)
-        (wish.save / f"state-{wish.kind}.md").write_text(text, encoding="utf-8")
-        (wish.save / f"state-{wish.kind}.json").write_bytes(orjson.dumps(asdict(account), option=orjson.OPT_INDENT_2))
+        keep(wish.save, f"state-{wish.kind}", text, asdict(account))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ group = "{name}"
 session_seconds = 6
 [runtime]
 state = "{folder}/state"
-snapshot_records = 500
+snapshot_records = {snapshots}
 drain_seconds = 60
 [sinks.search]
 type = "elasticsearch"
@@ -42,24 +42,34 @@ port = 0
 
 
 class Watched:
-    """`more` are settings beside those above; `key` goes into the section of the search server."""
+    """`more` are settings beside those above; `key` goes into the section of the search server. `topic` is there
+    already; without it one is made. `patience` is in seconds."""
 
     def __init__(
-        self, folder: Path, package: Path, kafka: str, search: str, *, partitions: int, more: str = "", key: str = ""
+        self,
+        folder: Path,
+        package: Path,
+        kafka: str,
+        search: str,
+        *,
+        partitions: int,
+        more: str = "",
+        key: str = "",
+        topic: str | None = None,
+        snapshots: int = 500,
+        patience: float = PATIENCE,
     ) -> None:
-        self.folder, self.package, self.partitions = folder, package, partitions
+        self.folder, self.package, self.partitions, self.patience = folder, package, partitions, patience
         self.name = uuid.uuid4().hex[:8]
-        self.topic, self.brokers = f"queries-{self.name}", kafka
+        self.topic, self.brokers = topic or f"queries-{self.name}", kafka
         self.client = Elasticsearch(search)
         install(self.client, self.name)
         self.gate = Gate(*(urlsplit(search).hostname or "", urlsplit(search).port or 0))
-        admin = KafkaAdminClient(bootstrap_servers=kafka)
-        made = {"num_partitions": partitions, "replication_factor": 1, "configs": {"retention.ms": "-1"}}
-        admin.create_topics({self.topic: made})
-        admin.close()
+        if topic is None:
+            create(kafka, self.topic, partitions)
         self.config = folder / "probewatch.toml"
         given = {"kafka": kafka, "topic": self.topic, "name": self.name, "folder": folder, "port": self.gate.port}
-        self.config.write_text(SETTINGS.format(**given, key=key) + more)
+        self.config.write_text(SETTINGS.format(**given, key=key, snapshots=snapshots) + more)
         self.lives = 0
 
     def produce(self, messages: Iterable[tuple[bytes, bytes | None, list[tuple[str, bytes]]]]) -> None:
@@ -79,7 +89,7 @@ class Watched:
 
     def wait(self, daemon: Daemon, done: Callable[[Daemon], bool]) -> None:
         """Until it is so."""
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while not done(daemon):
             assert daemon.process.poll() is None, daemon.lines()[-5:]
             assert time.monotonic() < end, daemon.page("/metrics")[1]
@@ -95,7 +105,7 @@ class Watched:
         """Lets it read everything, and ends it in order."""
         self.wait(daemon, self.read_everything)
         daemon.process.send_signal(signal.SIGTERM)
-        assert daemon.process.wait(PATIENCE) == 0, daemon.lines()[-5:]
+        assert daemon.process.wait(self.patience) == 0, daemon.lines()[-5:]
         assert daemon.lines()[-1]["undelivered"] == 0
 
     def documents(self) -> dict[str, dict[str, object]]:
@@ -112,6 +122,14 @@ class Watched:
         done = run(self.package, *arguments, "--config", self.config, "--json")
         assert done.returncode == 0, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def create(kafka: str, topic: str, partitions: int) -> None:
+    """Makes a topic that keeps everything."""
+    admin = KafkaAdminClient(bootstrap_servers=kafka)
+    made = {"num_partitions": partitions, "replication_factor": 1, "configs": {"retention.ms": "-1"}}
+    admin.create_topics({topic: made})
+    admin.close()
 
 
 def written_at(line: bytes, before: int) -> int:
