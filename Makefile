@@ -1,5 +1,5 @@
 # A fresh machine needs Python 3.11 or newer and make: everything else comes into .venv. The tests with real servers
-# also need Maven, Java 17 and a whole JDK 21; SERVERS=no leaves them out.
+# also need Maven, Java 17, a whole JDK 21 and Go; SERVERS=no leaves them out.
 
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell \
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(name))))

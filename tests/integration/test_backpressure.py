@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from installed import DETECTORS, metadata, run
+from installed import DETECTORS, Daemon, metadata, run
 from probing import records
 from services.launch import Server
 from watched import Watched
@@ -21,6 +21,11 @@ RECORDS = 40_000
 CEILING = 25
 WATCHED_SECONDS = 20
 SOME = DETECTORS | {name: f"detectors.{name}:{name.title()}" for name in ("access", "attribute", "cost", "inversion")}
+
+
+def is_full(daemon: Daemon) -> bool:
+    """Whether reading is paused, and the gauge of what waits, which is read every few seconds, has caught up."""
+    return daemon.metric("probewatch_outbox_full") == 1 and daemon.metric("probewatch_outbox_alerts") >= CEILING
 
 
 def test_a_sink_that_is_away_fills_the_outbox_pauses_reading_and_loses_nothing(
@@ -39,7 +44,7 @@ def test_a_sink_that_is_away_fills_the_outbox_pauses_reading_and_loses_nothing(
     stage.gate.shut()
 
     daemon = stage.start()
-    stage.wait(daemon, lambda one: one.metric("probewatch_outbox_full") == 1)
+    stage.wait(daemon, is_full)
     waiting, read = (daemon.metric(f"probewatch_{name}") for name in ("outbox_alerts", "records_received_total"))
     assert waiting >= CEILING
     assert read < RECORDS, "reading went on to the end"
@@ -56,7 +61,7 @@ def test_a_sink_that_is_away_fills_the_outbox_pauses_reading_and_loses_nothing(
     daemon.process.kill()
     daemon.process.wait()
     again = stage.start()  # what waits is still there, and so is the pause
-    stage.wait(again, lambda one: one.metric("probewatch_outbox_full") == 1)
+    stage.wait(again, is_full)
     assert again.metric("probewatch_outbox_alerts") >= CEILING
     stage.gate.open()
     stage.finish(again)
