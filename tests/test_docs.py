@@ -204,6 +204,13 @@ def test_links_lead_somewhere(name: str) -> None:
     assert [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()] == []
 
 
+def test_every_promise_is_held_by_tests_that_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/.]+\.py)(?:::(\w+))?`", (MANUAL / "promises.md").read_text())
+    assert len(named) > 40
+    absent = [file for file, name in named if f"def {name}" not in (REPOSITORY / file).read_text()]
+    assert not absent
+
+
 def test_every_decision_is_in_the_list() -> None:
     folder = MANUAL / "decisions"
     known = (folder / "README.md").read_text()

@@ -145,7 +145,7 @@ def test_the_operator_can_open_what_was_kept(left: tuple[dict[str, bytes], Watch
     assert '"dead-letter"' in (stage.folder / "state" / "audit.log").read_text(), "who looks is written down"
 
 
-@pytest.mark.parametrize("secret", [*canaries.NAMES, KEY, PATH])
+@pytest.mark.parametrize("secret", [*canaries.NAMES, KEY, PATH], ids=[*canaries.NAMES, "key", "path"])
 def test_the_search_finds_what_is_planted(secret: str | bytes) -> None:
     """In every form, in the middle of other bytes, and at any place of a base64 text."""
     needles, raw = known(), secret.encode() if isinstance(secret, str) else secret
