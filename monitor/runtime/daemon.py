@@ -14,6 +14,7 @@ from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoder
 from monitor.record.limits import Limits
+from monitor.runtime.accounts import account
 from monitor.runtime.engines import engine_maker
 from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.folder import SnapshotFolder
@@ -25,7 +26,7 @@ from monitor.runtime.lock import only_process
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
-from monitor.runtime.paths import outbox_path, snapshots_path
+from monitor.runtime.paths import audit_path, outbox_path, snapshots_path
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
 from monitor.runtime.wiring import open_source
@@ -52,6 +53,7 @@ def run(settings: Settings) -> bool:
     partitions = Partitions(make, snapshots, clocks.steady, metrics, config_hash=config, key_epoch=key_name(keys))
     with ExitStack() as stack:
         stack.enter_context(only_process(settings.runtime.state))
+        account(audit_path(settings), settings, keys.epoch)
         outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)
         stack.callback(outbox.close)
         delivery = Delivery(outbox, build_sinks(settings.sinks))

@@ -57,6 +57,7 @@ def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; Trouble where that fails."""
     part = path.with_name(path.name + ".part")
     try:
+        part.touch(mode=0o600)  # keyed hashes of training records are nobody else's business
         part.write_bytes(content)
         part.replace(path)
     except OSError as problem:
