@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from detectors.features.layout import LINKED, REPEAT, record
 from detectors.features.neighbours import changes, dense_distance, signed
 from detectors.features.numbers import bits
+from detectors.features.renaming import Renaming
 from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, ROWS, SEGMENTS, TEXT
 
 ROOM: Final = 2_048  # latest queries of a model in which partners are looked for
@@ -147,6 +148,35 @@ def mixed(a: np.uint64, b: np.uint64) -> np.uint64:
     a ^= a >> _32
     a *= _MIX
     return (a ^ (a >> _29)) | _ONE
+
+
+def renamed(index: Index, renaming: Renaming) -> None:
+    """Give clients other names in the index. A client's latest input lies where its key leads, and moves."""
+    held = index.meetings["client"].ravel()
+    renaming.in_keys(held)
+    index.meetings["client"] = held.reshape(index.meetings.shape)
+    moving = [(key, place_of(key)) for key in renaming.keys if int(index.clients[place_of(key)]) == key]
+    inputs = [index.latest[at] for _, at in moving]
+    for _, at in moving:
+        index.clients[at], index.latest[at] = 0, 0
+    for (key, _), latest in zip(moving, inputs, strict=True):
+        at = place_of(renaming.key(key))
+        index.clients[at], index.latest[at] = renaming.key(key), latest
+
+
+def forgotten(index: Index, latest: Latest, client: int) -> None:
+    """Erase a client (a key) from the index, whose queries the ring still holds."""
+    own = np.flatnonzero(latest.clients == np.uint64(client))
+    index.buckets[np.isin(index.buckets % RING, own) & (index.buckets >= 0)] = -1
+    index.meetings[index.meetings["client"] == np.uint64(client)] = np.zeros((), MEETING)
+    at = place_of(client)
+    if int(index.clients[at]) == client:
+        index.clients[at], index.latest[at] = 0, 0
+
+
+def place_of(client: int) -> int:
+    """Where the latest input of a client (a key) lies."""
+    return int(mixed(np.uint64(client), _ONE) >> _32) % STEPS
 
 
 @njit(cache=True)

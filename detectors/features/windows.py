@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.features.layout import ENTRY, HEADER, PAGE, TRAIL, window_pages
 from detectors.features.neighbours import sketch_bytes
+from detectors.features.renaming import Renaming
 from detectors.features.walk import State
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -97,6 +98,19 @@ class Windows:
         """The most that any of these tests ever said of a client; 0 of one that is not remembered."""
         slot = self._table.get(client)
         return 0.0 if slot is None else float(self.peak[slot][tests].max(initial=0.0))
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients and groups other names; everything else about them stays, the order in which they leave too."""
+        used = self.in_use()
+        for names in (self.names, self.groups):
+            own = names[used]
+            renaming.in_names(own)
+            names[used] = own
+        self._table = OrderedDict((renaming.name(client), slot) for client, slot in self._table.items())
+
+    def known(self) -> list[bytes]:
+        """The pseudonyms of all remembered clients, and of their groups (zeros: not known)."""
+        return [*self._table, *(row.tobytes() for row in np.unique(self.groups[self.in_use()], axis=0))]
 
     def forget(self, client: bytes) -> None:
         """Forget a client, if it is remembered."""

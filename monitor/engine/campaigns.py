@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Floats
 from detectors.features.kinship import EXACT, ORDER, RING, Links
+from detectors.features.renaming import Renaming, key_of
 from detectors.scoring.kinships import Meetings
 from detectors.scoring.nesting import inside, nested
 from monitor.engine.bank import Bank
@@ -178,6 +179,25 @@ class Campaigns:
         roster = self._roster()
         peaks = dict(zip(roster.names, self.grouped.suspects(bank, list(roster.names.values())), strict=True))
         return {key: peaks[number] for key, number in roster.home.items()}
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names; groups keep theirs."""
+        self.kinship.rename(renaming)
+        self.ties.rename(renaming)
+        self.grouped.rename(renaming)
+
+    def known(self) -> Iterator[bytes]:
+        """The pseudonyms of all clients that are remembered here."""
+        yield from (row.tobytes() for row in np.unique(self.kinship.names, axis=0))
+        yield from (kin.name for kin in self.ties.kin.values())
+
+    def forget(self, client: bytes) -> None:
+        """Erase a client."""
+        key = key_of(client)
+        self.grouped.forget(key, self._names)
+        self.ties.forget(key)
+        self.kinship.forget(key)
+        self._tidy()
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from detectors.contract import Blocks, Floats
 from detectors.features import baseline as baselines
 from detectors.features.layout import BLOCK, FIRST_BLOCK
+from detectors.features.renaming import Renaming, key_of
 from detectors.features.walk import FEATURES, Out
 from detectors.features.windows import Windows
 from detectors.scoring import baselines as fitting
@@ -267,6 +268,28 @@ class View:
             names.append(np.ascontiguousarray(stream.windows.names[slots, :8]).view(np.uint64)[:, 0])
             peaks.append(stream.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64))
         return by_client(np.concatenate(names), np.concatenate(peaks))
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names; what was learnt from them stays."""
+        for stream in self.streams:
+            stream.windows.rename(renaming)
+        self.campaigns.rename(renaming)
+        self._samples.rename(renaming)
+        self._rows.rename(renaming)
+
+    def known(self) -> Iterator[bytes]:
+        """The pseudonyms of all clients and groups that are remembered here."""
+        for stream in self.streams:
+            yield from stream.windows.known()
+        yield from self.campaigns.known()
+
+    def forget(self, client: bytes) -> None:
+        """Erase a client. What was fitted from many clients, it among them, stays until the next fit."""
+        for stream in self.streams:
+            stream.windows.forget(client)
+        self.campaigns.forget(client)
+        self._samples.forget(key_of(client))
+        self._rows.forget(key_of(client))
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays."""

@@ -20,7 +20,6 @@ from monitor.record.integrity import Judges
 from monitor.record.judge import judge
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
-from monitor.record.pseudonyms import Pseudonyms
 from monitor.record.raw import RawBatch
 from monitor.record.read_record import RecordReader
 from monitor.record.refusal import Refused, Unfamiliar
@@ -43,7 +42,7 @@ class Decoder:
     `judges` are the operator's own models of inputs, by the names of the models that they stand for."""
 
     def __init__(self, keys: Keys, limits: Limits | None = None, judges: Judges | None = None) -> None:
-        self.names = Pseudonyms(keys.pseudonyms, keys.epoch)
+        self.names = keys.names
         self._limits = Limits() if limits is None else limits
         self._hashes = Hashes(keys.sketches)
         self._maker = ColumnMaker(keys.sketches, self._hashes, judges)

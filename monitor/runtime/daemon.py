@@ -51,6 +51,7 @@ def run(settings: Settings) -> bool:
     config = config_hash(settings, digests(known))
     snapshots = SnapshotFolder(snapshots_path(settings))
     partitions = Partitions(make, snapshots, clocks.steady, metrics, config_hash=config, key_epoch=key_name(keys))
+    partitions.former_epoch = None if keys.former is None else key_name(keys.former)
     with ExitStack() as stack:
         stack.enter_context(only_process(settings.runtime.state))
         account(audit_path(settings), settings, keys.epoch)

@@ -50,6 +50,7 @@ class Partitions:
         self._metrics = metrics
         self._config_hash = config_hash
         self._key_epoch = key_epoch
+        self.former_epoch: str | None = None  # of the key before, whose state may be gone on from
         self._held: dict[Partition, _Held] = {}
         self.standings: dict[str, list[dict[str, Any]]] = {}  # of each partition, when it was last saved
 
@@ -124,7 +125,7 @@ class Partitions:
         return len(self._held)
 
     def _restored(self, partition: Partition) -> tuple[PartitionEngine, int | None]:
-        for kept in self._store.load(partition, self._key_epoch):
+        for kept in self._kept(partition):
             if isinstance(kept, Refused):
                 self._refuse(partition, kept.reason, kept.place)
                 continue
@@ -137,6 +138,24 @@ class Partitions:
                 log.warning("settings changed since the snapshot", extra={"partition": str(partition)})
             return engine, kept.next_offset
         return self._make(partition, None), None
+
+    def _kept(self, partition: Partition) -> Iterator[Snapshot | Refused]:
+        """What is kept of a partition, newest first: under our key, then under the key before. What is refused under
+        ours is not told where the key before opens something."""
+        if self.former_epoch is None:
+            yield from self._store.load(partition, self._key_epoch)
+            return
+        refused = []
+        for kept in self._store.load(partition, self._key_epoch):
+            if isinstance(kept, Refused):
+                refused.append(kept)
+            else:
+                yield kept
+        for kept in self._store.load(partition, self.former_epoch):
+            if not isinstance(kept, Refused):
+                log.info("state of the key before", extra={"partition": str(partition), "offset": kept.next_offset})
+                yield kept
+        yield from refused
 
     def _refuse(self, partition: Partition, reason: str, place: str) -> None:
         self._metrics.refused.inc()
