@@ -129,6 +129,7 @@ class Windows:
         held = state.pages[slot][state.pages[slot] >= 0]
         state.free[state.control[0] : state.control[0] + len(held)] = held
         state.control[0] += len(held)
+        state.entries[held], state.sketches[held] = np.zeros((), ENTRY), 0  # the next owner fills a page bit by bit
         self._clear(slot)
         self._spare.append(slot)
 
@@ -137,6 +138,7 @@ class Windows:
         state.headers[slot] = np.zeros((), HEADER)
         state.trails[slot], state.classes[slot], state.pages[slot] = 0, 0, -1
         self.last[slot], self.peak[slot] = 0, 0
+        self.names[slot], self.groups[slot] = 0, 0
 
     def _grow_slots(self) -> None:
         old = len(self.state.headers)

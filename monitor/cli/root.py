@@ -27,6 +27,8 @@ COMMANDS: Final = MappingProxyType(
         "config": ("config", "Show the settings in force, or what can be set."),
         "fingerprint": ("fingerprint", "Make fingerprints of the records that a model was trained on."),
         "pseudonym": ("pseudonym", "Turn names into the pseudonyms that alerts carry."),
+        "forget": ("forget", "Erase a client from state, snapshots and outbox."),
+        "key": ("key", "Prepare another key of pseudonyms."),
         "audit": ("audit", "Check that nobody has changed the audit log."),
         "record": ("record", "What a record of a query looks like."),
         "siem": ("siem", "Prepare Elasticsearch and Kibana for alerts."),

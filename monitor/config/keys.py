@@ -46,7 +46,5 @@ class KeySettings(BaseModel):
         if self.former is not None and self.former.epoch == self.epoch:
             raise ValueError("keys.former has the same epoch as the key: give the new key a new epoch")
         if self.former is not None and self.sketches is None:
-            raise ValueError(
-                "keys.former needs keys.sketches: write it with `probewatch key sketches` first"
-            )
+            raise ValueError("keys.former needs keys.sketches: write it with `probewatch key sketches` first")
         return self

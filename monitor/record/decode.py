@@ -14,6 +14,7 @@ from detectors.sketch.queries import Queries
 from monitor.record.census import census, key_count
 from monitor.record.columns import ColumnMaker
 from monitor.record.envelope import Document, parse, unwrap
+from monitor.record.erasures import Erasures
 from monitor.record.gathering import Gathering, Query
 from monitor.record.hashes import Hashes
 from monitor.record.integrity import Judges
@@ -39,9 +40,17 @@ class Decoded:
 
 class Decoder:
     """Decodes batches of records. Stateless apart from bounded caches: the same bytes give the same columns.
-    `judges` are the operator's own models of inputs, by the names of the models that they stand for."""
+    `judges` are the operator's own models of inputs, by the names of the models that they stand for; what `erasures`
+    cover is passed over."""
 
-    def __init__(self, keys: Keys, limits: Limits | None = None, judges: Judges | None = None) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        limits: Limits | None = None,
+        judges: Judges | None = None,
+        erasures: Erasures | None = None,
+    ) -> None:
+        self._erasures = erasures
         self.names = keys.names
         self._limits = Limits() if limits is None else limits
         self._hashes = Hashes(keys.sketches)
@@ -72,6 +81,8 @@ class Decoder:
                 size = len(batch.payloads[at])
                 rejected.append(Rejected(batch.partition, offsets[at], refusal.reason, refusal.detail, size))
                 continue
+            if read and self._erasures and self._erasures.cover(batch.partition, read[0][0][1], offsets[at]):
+                read = []
             queries += read
             places += [offsets[at]] * len(read)
             unknown += found

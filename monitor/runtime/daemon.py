@@ -18,6 +18,7 @@ from monitor.runtime.accounts import account
 from monitor.runtime.engines import engine_maker
 from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.folder import SnapshotFolder
+from monitor.runtime.forgetting import load as load_erasures
 from monitor.runtime.health import HealthServer, Pulse
 from monitor.runtime.judges import judges
 from monitor.runtime.keys import key_name, keys_of
@@ -46,7 +47,7 @@ def run(settings: Settings) -> bool:
     keys, metrics, clocks = keys_of(settings.keys), Metrics(), Clocks(time.monotonic, time.time)
     pulse = Pulse(clocks.steady, settings.health.stall_seconds)
     known = load_all(settings.engine, keys)
-    decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine))
+    decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine), load_erasures(settings, keys))
     make = engine_maker(settings, keys, known)
     config = config_hash(settings, digests(known))
     snapshots = SnapshotFolder(snapshots_path(settings))

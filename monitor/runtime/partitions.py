@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +111,16 @@ class Partitions:
         held.unsaved = 0
         self._metrics.snapshots.labels("saved").inc()
         return held.next_offset
+
+    def offsets(self) -> dict[Partition, int]:
+        """Up to where each partition has been read, of those of which anything is known."""
+        return {one: held.next_offset for one, held in self._held.items() if held.next_offset is not None}
+
+    def forget(self, names: Iterable[bytes]) -> None:
+        """Erases clients or addresses from all engines."""
+        for name in names:
+            for held in self._held.values():
+                held.engine.forget(name)
 
     def age(self) -> float:
         """Seconds since the snapshot of the partition that waits longest for one; 0 where nothing is unsaved."""
