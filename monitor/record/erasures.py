@@ -1,7 +1,7 @@
 """Who was erased, and up to where in each partition of the log: what is read again from there counts for nobody.
 
 A mark is a keyed hash of the pseudonym, so that the list names nobody, and whoever has the key can see that a client
-was erased (decision 0020).
+was erased (deploy/docs/trust.md).
 """
 
 from __future__ import annotations
