@@ -1,24 +1,37 @@
-"""Known vulnerabilities of what is installed, by pip-audit: 0 none, 1 some, and 0 with a clear word where the advisory
-database can not be reached, because then nothing is known either way."""
+"""Known vulnerabilities of what is installed, by pip-audit. 0: none, 1: some, or an error of the tool; 0 with a clear word
+where the advisories can not be reached, or know nothing of our packages: then nothing is known either way."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
-UNREACHED = ("ConnectionError", "ServiceError", "Max retries", "Failed to resolve", "timed out", "HTTPError", "404")
+UNREACHED = ("ConnectionError", "ServiceError", "Max retries", "Failed to resolve", "timed out", "HTTPError")
+UNKNOWN = "NOT AUDITED: nothing is known either way."
 
 
 def main() -> int:
-    command = [sys.executable, "-m", "pip_audit", "--skip-editable", "--progress-spinner", "off", "--timeout", "15"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    said = done.stdout + done.stderr
-    if "known vulnerabilit" not in said and any(word in said for word in UNREACHED):
-        last = said.strip().splitlines()[-1] if said.strip() else ""
-        print(f"NOT AUDITED: the advisory database can not be reached, so that nothing is known either way.\n{last}")
-        return 0
-    print(said.strip())
-    return done.returncode
+    command = [sys.executable, "-m", "pip_audit", "--skip-editable", "--progress-spinner", "off", "--format", "json"]
+    done = subprocess.run([*command, "--timeout", "15"], capture_output=True, text=True, check=False)
+    if not done.stdout.strip():
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        unreached = any(word in done.stderr for word in UNREACHED)
+        print(f"{UNKNOWN} The advisories can not be reached.\n{last}" if unreached else done.stderr)
+        return 0 if unreached else 1
+    return told(json.loads(done.stdout)["dependencies"])
+
+
+def told(found: list[dict[str, object]]) -> int:
+    """What pip-audit has found; packages that it skipped are not clean."""
+    audited = [one for one in found if "vulns" in one]
+    bad = [one for one in audited if one["vulns"]]
+    for one in bad:
+        print(one["name"], one["version"], json.dumps(one["vulns"]))
+    print(f"{len(audited)} of {len(found)} packages audited, {len(bad)} with known vulnerabilities")
+    if not audited:
+        print(f"{UNKNOWN} The advisories that were reached know none of these packages.")
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
