@@ -1,5 +1,7 @@
-"""Known vulnerabilities of what is installed, by pip-audit. 0: none, 1: some, or an error of the tool; 0 with a clear word
-where the advisories can not be reached, or know nothing of our packages: then nothing is known either way."""
+"""Known vulnerabilities of what is installed, by pip-audit: 1 where there are some, or the tool fails.
+
+0 otherwise, with a clear word where nothing is known either way: the advisories can not be reached, or know nothing of
+our packages."""
 
 from __future__ import annotations
 
