@@ -37,9 +37,17 @@ def command() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the requests, in the form of Kibana's console, and send nothing.")
 @click.option("--yes", is_flag=True, help="Send without asking.")
 @click.option("--api-key", is_flag=True, help="Make an API key that may only write alerts, and print it once.")
+@click.option("--write-only", is_flag=True, help="One that can not look up whether an alert in doubt is there, either.")
 @as_json
 def install(
-    config: Path | None, sink: str | None, days: float, dry_run: bool, yes: bool, api_key: bool, json: bool
+    config: Path | None,
+    sink: str | None,
+    days: float,
+    dry_run: bool,
+    yes: bool,
+    api_key: bool,
+    write_only: bool,
+    json: bool,
 ) -> None:
     """Install the ingest pipeline, index template, roles and data stream of alerts.
 
@@ -52,7 +60,7 @@ def install(
     from monitor.sinks.client import connect
 
     chosen = _sink(loaded(config).settings, sink)
-    wanted = siem.requests(chosen.namespace, days) + ([siem.api_key_request()] if api_key else [])
+    wanted = siem.requests(chosen.namespace, days) + ([siem.api_key_request(write_only)] if api_key else [])
     if dry_run:
         for request in wanted:
             click.echo("\n".join(siem.console(request)) + "\n")
@@ -67,7 +75,7 @@ def install(
             else:
                 click.echo(f"{done.result:10} {done.request.what}  {done.request.path}")
         if api_key:
-            click.echo(siem.make_api_key(client))
+            click.echo(siem.make_api_key(client, write_only))
     finally:
         client.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -148,7 +149,13 @@ class WebhookSettings(BaseModel):
     """Certificates."""
 
     proxy: Address | None = None
-    """Address of an HTTP proxy on the way."""
+    """Address of an HTTP proxy on the way. It resolves the receiver's name, so that its own rules say which addresses
+    can be reached."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that are not public and that the receiver may lie in, such as `10.1.0.0/16`. Without any, public
+    addresses alone are connected to, whatever the receiver's name resolves to; link-local addresses and the metadata
+    services of clouds never are."""
 
     timeout_s: float = Field(default=15.0, gt=0, le=120)
     """Seconds to wait for an answer."""

@@ -208,10 +208,21 @@ def _webhook(settings: WebhookSettings, connect: bool) -> str:
         secret.read()
     if not connect:
         return "webhook, not connected"
+    from monitor.sinks.guard import Forbidden, judged
+
     way = parts if settings.proxy is None else urlsplit(settings.proxy)
     try:
         port = way.port or _PORTS[way.scheme]
-        socket.create_connection((way.hostname or "", port), settings.timeout_s).close()
+        found = socket.getaddrinfo(way.hostname or "", port, type=socket.SOCK_STREAM)
+        addresses = [str(one[4][0]) for one in found]
+        reached = addresses if settings.proxy is not None else judged(addresses, settings.networks)
+        socket.create_connection((reached[0], port), settings.timeout_s).close()
+    except Forbidden:
+        raise Trouble(
+            what="the receiver's address is not public",
+            where=settings.url.place,
+            mend="give another address, or name its network in the sink's `networks`",
+        ) from None
     except (OSError, KeyError, ValueError) as problem:
         raise Trouble(
             what=f"the webhook cannot be reached: {type(problem).__name__}",

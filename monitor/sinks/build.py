@@ -35,7 +35,9 @@ def build_sink(name: str, settings: SinkSettings, stdout: BinaryIO) -> Sink:
     """The sink of one section."""
     match settings:
         case ElasticsearchSettings():
-            return ElasticsearchSink(name, connect(settings), settings.namespace, settings.batch)
+            return ElasticsearchSink(
+                name, connect(settings), settings.namespace, settings.batch, lambda: connect(settings)
+            )
         case WebhookSettings():
             return WebhookSink(name, settings)
         case FileSettings(path=path, rotate_mib=size):

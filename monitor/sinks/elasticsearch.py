@@ -9,7 +9,7 @@ alerts of its former owner again, and both deliver them (decision 0018).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from monitor.alerts.finding import Finding
+from monitor.config.trouble import Trouble
 from monitor.formats.ecs import render_ecs
 from monitor.sinks.assets import asset
 from monitor.sinks.protocol import DELIVERED, Outcome
@@ -39,16 +40,42 @@ def stream_name(namespace: str) -> str:
 class ElasticsearchSink:
     """Creates one ECS document for each alert."""
 
-    def __init__(self, name: str, client: Elasticsearch, namespace: str = "default", max_batch: int = 500) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: Elasticsearch,
+        namespace: str = "default",
+        max_batch: int = 500,
+        renew: Callable[[], Elasticsearch] | None = None,
+    ) -> None:
+        """`renew` makes another client with the secrets as they are then; it is asked after the server has refused
+        ours, so that a new key in the file counts without a restart."""
         self.name: Final = name
         self.max_batch: Final = max_batch
         self._client = client
+        self._renew = renew
+        self._refused = False
         self._namespace = namespace
         self._stream = stream_name(namespace)
         self._fields = frozenset(field_names(asset("index-template")["template"]["mappings"]["properties"]))
 
     def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
         """Writes the alerts in one bulk request, or in several where the server finds one too large."""
+        try:
+            self._renewed()
+        except Trouble as trouble:  # the file is gone, or not written yet
+            return [Outcome("hold", f"status 401, and {trouble.what}")] * len(alerts)
+        outcomes = self._sent(alerts)
+        self._refused = any(outcome.reason.startswith("status 401") for outcome in outcomes)
+        return outcomes
+
+    def _renewed(self) -> None:
+        if self._refused and self._renew is not None:
+            fresh = self._renew()
+            self._client.close()
+            self._client, self._refused = fresh, False
+
+    def _sent(self, alerts: Sequence[Finding]) -> list[Outcome]:
         try:
             present = self._present({alert.id for alert in alerts})
         except (TransportError, ApiError) as problem:
