@@ -109,7 +109,12 @@ class ElasticsearchSettings(BaseModel):
     """Last part of the data stream's name, `logs-probewatch.alert-NAMESPACE`."""
 
     api_key: Secret | None = None
-    """Where the API key is kept, in its encoded form. `probewatch siem install` shows how to make one."""
+    """Where the API key is kept, in its encoded form. `probewatch siem install --api-key` makes one that can write
+    alerts and do nothing else."""
+
+    lookup_key: Secret | None = None
+    """Where the API key is kept that looks up which alerts are there already (`siem install --lookup-key`). Without it
+    `api_key` or `basic` is used for that too; where that may write alone, an alert can come twice over a rollover."""
 
     basic: BasicAuth | None = None
     """User and password, where there is no API key."""

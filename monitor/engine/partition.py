@@ -300,7 +300,7 @@ class PartitionEngine:
             self._succession = Succession(self.keys())
         elif arrays:
             self._succession = Succession.load(arrays)
-        if self._succession.awaited:
+        if self._succession.both:
             self._findings.under((former, own))
 
 

@@ -20,7 +20,7 @@ from detectors.features.renaming import Renaming, key_of
 from detectors.sketch.queries import Queries
 from monitor.record.pseudonyms import PSEUDONYM_BYTES, former_of
 
-AWAITED, COME = "awaited", "come"
+AWAITED, COME, BOTH = "awaited", "come", "both"
 _SORTS: Final = ("client", "group", "address")
 
 
@@ -31,6 +31,7 @@ class Succession:
 
     def __init__(self, awaited: Iterable[int] = ()) -> None:
         self.awaited = set(awaited)
+        self.both = bool(self.awaited)  # pseudonyms of both keys may stand in findings from here on
         self.come: dict[bytes, bytes] = {}
 
     def parts(self, queries: Queries, minutes: Sequence[int]) -> Iterator[tuple[Queries, Renaming | None]]:
@@ -85,6 +86,7 @@ class Succession:
         """All of it, as arrays."""
         come = [half for pair in sorted(self.come.items()) for half in pair]
         return {
+            BOTH: np.array([self.both]),
             AWAITED: np.array(sorted(self.awaited), np.uint64),
             COME: np.frombuffer(b"".join(come), np.uint8).reshape(-1, PSEUDONYM_BYTES),
         }
@@ -93,6 +95,7 @@ class Succession:
     def load(cls, arrays: Mapping[str, NDArray[Any]]) -> Succession:
         """What `dump` gave. ValueError or KeyError where it is something else."""
         found = cls(arrays[AWAITED].tolist())
+        found.both = bool(arrays[BOTH][0])
         halves = [row.tobytes() for row in arrays[COME]]
         found.come = dict(zip(halves[::2], halves[1::2], strict=True))
         return found

@@ -173,16 +173,17 @@ def _elasticsearch(settings: ElasticsearchSettings) -> str:
     from elastic_transport import TransportError
     from elasticsearch import ApiError
 
-    from monitor.sinks.client import connect
+    from monitor.sinks.client import connect, looking
     from monitor.sinks.elasticsearch import stream_name
 
     stream = stream_name(settings.namespace)
-    client = connect(settings)
+    keyed = looking(settings)
+    client = connect(settings) if keyed is None else keyed
     try:
-        there = client.indices.exists(index=stream)
+        there = bool(client.search(index=stream, size=0, ignore_unavailable=True)["_shards"]["total"])
     except ApiError as problem:
-        if problem.status_code == 403:  # what a key that may only write is told
-            return f"Elasticsearch answers; we may not look whether {stream} is there"
+        if problem.status_code == 403 and keyed is None:  # what a key that may only write is told
+            return f"Elasticsearch answers; without `lookup_key` an alert can come twice over a rollover of {stream}"
         raise _no_answer(settings, f"Elasticsearch answered {problem.status_code}") from None
     except TransportError as problem:
         raise _no_answer(settings, f"no answer: {type(problem).__name__}") from None

@@ -3,11 +3,13 @@
 The id of an alert is the id of its document and documents are only ever created, so that a second attempt meets the
 first one's document. That holds within one backing index only; therefore alerts are looked up across the whole stream
 before they are sent. Not only those that we ourselves are in doubt of: whoever takes a partition over makes the last
-alerts of its former owner again, and both deliver them (decision 0018).
+alerts of its former owner again, and both deliver them (decision 0018). A key of its own can do that, so that the
+one that writes cannot read; where nothing may be looked up, an alert can come twice over a rollover, and that is said.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +24,8 @@ from monitor.config.trouble import Trouble
 from monitor.formats.ecs import render_ecs
 from monitor.sinks.assets import asset
 from monitor.sinks.protocol import DELIVERED, Outcome
+
+log = logging.getLogger(__name__)
 
 _TRY_LATER: Final = frozenset({408, 425, 429, 502, 503, 504})
 _FIELD: Final = re.compile(r"field \[([^\]]+)\]")
@@ -46,15 +50,17 @@ class ElasticsearchSink:
         client: Elasticsearch,
         namespace: str = "default",
         max_batch: int = 500,
-        renew: Callable[[], Elasticsearch] | None = None,
+        lookups: Elasticsearch | None = None,
+        renew: Callable[[], tuple[Elasticsearch, Elasticsearch | None]] | None = None,
     ) -> None:
-        """`renew` makes another client with the secrets as they are then; it is asked after the server has refused
-        ours, so that a new key in the file counts without a restart."""
+        """`lookups` is a client with a key of its own for looking alerts up. `renew` makes both anew with the secrets
+        as they are then; it is asked after the server has refused ours, so that a new key in the file counts without a
+        restart."""
         self.name: Final = name
         self.max_batch: Final = max_batch
-        self._client = client
+        self._client, self._lookups = client, lookups
         self._renew = renew
-        self._refused = False
+        self._refused = self._blind = False
         self._namespace = namespace
         self._stream = stream_name(namespace)
         self._fields = frozenset(field_names(asset("index-template")["template"]["mappings"]["properties"]))
@@ -72,8 +78,9 @@ class ElasticsearchSink:
     def _renewed(self) -> None:
         if self._refused and self._renew is not None:
             fresh = self._renew()
-            self._client.close()
-            self._client, self._refused = fresh, False
+            self.close()
+            self._client, self._lookups = fresh
+            self._refused = self._blind = False
 
     def _sent(self, alerts: Sequence[Finding]) -> list[Outcome]:
         try:
@@ -91,12 +98,17 @@ class ElasticsearchSink:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+        if self._lookups is not None:
+            self._lookups.close()
 
     def _present(self, ids: Collection[str]) -> frozenset[str]:
         """Which of the ids are in the stream already, in whatever backing index."""
+        if self._blind:
+            return frozenset()
+        asked = self._client if self._lookups is None else self._lookups
         try:
-            self._client.indices.refresh(index=self._stream, ignore_unavailable=True)
-            answer = self._client.search(
+            asked.indices.refresh(index=self._stream, ignore_unavailable=True)
+            answer = asked.search(
                 index=self._stream,
                 query={"ids": {"values": sorted(ids)}},
                 size=len(ids),
@@ -105,7 +117,13 @@ class ElasticsearchSink:
                 allow_partial_search_results=False,
             )
         except ApiError as problem:
-            if problem.status_code == 403:  # the role may only write: the newest backing index still knows its ids
+            if problem.status_code == 403 and self._lookups is None:
+                # the key may only write: the newest backing index still knows its ids
+                self._blind = True
+                log.warning(
+                    "alerts cannot be looked up: after a rollover one can come twice; give this sink a lookup_key",
+                    extra={"sink": self.name},
+                )
                 return frozenset()
             raise
         return frozenset(hit["_id"] for hit in answer["hits"]["hits"])

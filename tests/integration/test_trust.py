@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from certificates import Certificates, Identity, certificates
-from elasticsearch import AuthorizationException, BadRequestError, Elasticsearch
+from elasticsearch import AuthorizationException, Elasticsearch
 from findings import EXAMPLE, several
 from kafka import KafkaProducer
 from loopback import Answer, loopback
@@ -26,12 +26,13 @@ from test_webhook import settings as webhook
 from monitor.config.sinks import ElasticsearchSettings
 from monitor.config.sources import KafkaSettings
 from monitor.config.trouble import Trouble
+from monitor.runtime.checks import _elasticsearch
 from monitor.sinks.build import build_sinks
-from monitor.sinks.client import connect
+from monitor.sinks.client import connect, looking
 from monitor.sinks.delivery import Delivery
 from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
 from monitor.sinks.outbox import Outbox
-from monitor.sinks.siem import install, make_api_key
+from monitor.sinks.siem import install, make_api_key, make_lookup_key
 from monitor.sinks.webhook import WebhookSink
 from monitor.sinks.worker import Backoff
 from monitor.sources.kafka import KafkaSource
@@ -173,45 +174,107 @@ def test_elasticsearch_takes_alerts_over_tls_from_those_with_a_certificate(
         sink.close()
 
 
+def refused(*acts: Any) -> None:
+    for act in acts:
+        with pytest.raises(AuthorizationException):
+            act()
+
+
+def keyed(folder: Path, **keys: str) -> dict[str, Any]:
+    """Settings of keys that stand in files."""
+    for name, key in keys.items():
+        (folder / name).write_text(key)
+    return {name: {"file": folder / name} for name in keys}
+
+
 @pytest.mark.servers
-@pytest.mark.parametrize("write_only", [False, True])
-def test_the_writers_key_writes_and_neither_deletes_nor_reads_what_is_not_its_own(
-    search: Server, admin: Elasticsearch, issued: Certificates, tmp_path: Path, write_only: bool
+def test_the_writers_key_writes_and_neither_reads_nor_deletes(
+    search: Server, admin: Elasticsearch, issued: Certificates, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "key").write_text(make_api_key(admin, write_only))
-    client = connect(sink_settings(search, issued, issued.client, api_key={"file": tmp_path / "key"}))
-    sink, alerts = ElasticsearchSink("soc", client, "trust"), several(3)
+    section = sink_settings(search, issued, issued.client, **keyed(tmp_path, api_key=make_api_key(admin)))
+    client = connect(section)
+    [sink], alerts = build_sinks({"soc": section}), several(3)
     assert {outcome.verdict for outcome in sink.send(alerts)} == {"delivered"}
     assert {outcome.verdict for outcome in sink.send(alerts, {one.id for one in alerts})} == {"delivered"}
+    assert caplog.text.count("alerts cannot be looked up: after a rollover one can come twice") == 1
     if not admin.indices.exists(index="elsewhere"):
         admin.indices.create(index="elsewhere")
     stream = stream_name("trust")
-    index = admin.indices.get_data_stream(name=stream)["data_streams"][0]["indices"][0]["index_name"]
+    index = admin.indices.get_data_stream(name=stream)["data_streams"][0]["indices"][-1]["index_name"]
     admin.indices.refresh(index=stream)
-    forbidden = [
+    refused(
         lambda: client.delete(index=index, id=alerts[0].id),
         lambda: client.delete_by_query(index=stream, query={"match_all": {}}),
         lambda: client.update(index=index, id=alerts[0].id, doc={"a": 1}),
+        lambda: client.index(index=index, id=alerts[0].id, document={"a": 1}),
         lambda: client.indices.delete_data_stream(name=stream),
+        lambda: client.indices.rollover(alias=stream),
         lambda: client.indices.delete(index="elsewhere"),
         lambda: client.search(index="elsewhere"),
         lambda: client.index(index="elsewhere", document={"a": 1}),
         lambda: client.security.create_api_key(name="more"),
         client.security.get_user,
+        client.info,
         lambda: client.indices.put_index_template(name="x", index_patterns=["x"]),
-    ]
-    if write_only:
-        forbidden += [lambda: client.search(index=stream), lambda: client.get(index=index, id=alerts[0].id)]
-    for act in forbidden:
-        with pytest.raises(AuthorizationException):
-            act()
-    with pytest.raises(BadRequestError):  # a data stream's documents are not written over, by nobody
-        client.index(index=index, id=alerts[0].id, document={"a": 1})
+        lambda: client.search(index=stream),
+        lambda: client.count(index=stream),
+        lambda: client.get(index=index, id=alerts[0].id),
+        lambda: client.indices.get_data_stream(name=stream),
+    )
+    admin.indices.rollover(alias=stream, lazy=True)  # a new backing index at its next write costs it nothing,
+    assert {outcome.verdict for outcome in sink.send(alerts)} == {"delivered"}
     sink.close()
-    assert admin.count(index=stream, query={"ids": {"values": [one.id for one in alerts]}})["count"] == 3
+    admin.indices.refresh(index=stream)  # but the weaker promise: they are there twice
+    assert admin.count(index=stream, query={"ids": {"values": [one.id for one in alerts]}})["count"] == 6
+    assert "without `lookup_key`" in _elasticsearch(section)
 
 
 @pytest.mark.servers
+@pytest.mark.parametrize("licence", ["basic", "trial"])  # in this order
+def test_the_key_for_looking_up_makes_it_once_and_does_nothing_else(
+    search: Server, admin: Elasticsearch, issued: Certificates, tmp_path: Path, licence: str
+) -> None:
+    """Under the licence that every server has the key can read alerts; under one that knows security of single fields
+    it sees their ids alone."""
+    stream = stream_name("trust")
+    if licence == "trial":
+        admin.license.post_start_trial(acknowledge=True)
+    key, ids_alone = make_lookup_key(admin)
+    assert ids_alone == (licence == "trial")
+    section = sink_settings(
+        search, issued, issued.client, **keyed(tmp_path, api_key=make_api_key(admin), lookup_key=key)
+    )
+    [sink], client = build_sinks({"soc": section}), looking(section)
+    alerts = several(2, client=licence)
+    assert client is not None
+    for _ in range(2):  # a rollover between a write and its retry
+        assert {outcome.verdict for outcome in sink.send(alerts)} == {"delivered"}
+        admin.indices.rollover(alias=stream)
+    assert {outcome.verdict for outcome in sink.send(alerts)} == {"delivered"}
+    sink.close()
+    admin.indices.refresh(index=stream)
+    ids = {"ids": {"values": [one.id for one in alerts]}}
+    assert admin.count(index=stream, query=ids)["count"] == len(alerts)
+    index = admin.indices.get_data_stream(name=stream)["data_streams"][0]["indices"][-1]["index_name"]
+    refused(
+        lambda: client.search(index="elsewhere"),
+        lambda: client.get(index=index, id=alerts[0].id),
+        lambda: client.create(index=stream, id="new", document={"@timestamp": 0}),
+        lambda: client.delete(index=index, id=alerts[0].id),
+        lambda: client.delete_by_query(index=stream, query={"match_all": {}}),
+        lambda: client.indices.delete_data_stream(name=stream),
+        client.security.get_user,
+    )
+    seen = client.search(index=stream, query=ids)["hits"]["hits"][0]["_source"]
+    assert bool(seen) == (not ids_alone)
+    guessed = client.search(index=stream, query={"exists": {"field": "event.kind"}}, size=0)
+    assert (guessed["hits"]["total"]["value"] > 0) == (not ids_alone)
+    assert "is there" in _elasticsearch(section)
+    client.close()
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("which", ["api_key", "lookup_key"])
 @pytest.mark.parametrize("end", ["revoked", "expired"])
 def test_a_key_that_has_ended_holds_the_outbox_and_alarms_until_there_is_a_new_one(
     search: Server,
@@ -220,16 +283,19 @@ def test_a_key_that_has_ended_holds_the_outbox_and_alarms_until_there_is_a_new_o
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     end: str,
+    which: str,
 ) -> None:
-    privileges = {"names": ["logs-probewatch.alert-*"], "privileges": ["auto_configure", "create_doc"]}
-    roles = {"w": {"cluster": ["monitor"], "indices": [privileges]}}
+    own = {"api_key": ["create_doc"], "lookup_key": ["indices:data/read/search*", "indices:admin/refresh*"]}[which]
+    roles = {"w": {"cluster": [], "indices": [{"names": ["logs-probewatch.alert-*"], "privileges": own}]}}
     made = admin.security.create_api_key(name=end, expiration="2s", role_descriptors=roles)
     if end == "revoked":
         admin.security.invalidate_api_key(ids=[made["id"]])
     time.sleep(2.5 if end == "expired" else 0)
     key = tmp_path / "key"
     key.write_text(made["encoded"])
-    section = sink_settings(search, issued, issued.client, api_key={"file": key})
+    fresh = {"api_key": make_api_key, "lookup_key": lambda client: make_lookup_key(client)[0]}
+    sound = {name: make(admin) for name, make in fresh.items() if name != which}
+    section = sink_settings(search, issued, issued.client, **keyed(tmp_path, **sound), **{which: {"file": key}})
     outbox = Outbox(tmp_path / "outbox.db", ["soc"])
     delivery = Delivery(outbox, build_sinks({"soc": section}), QUICK)
     alerts = list(several(200))
@@ -246,7 +312,7 @@ def test_a_key_that_has_ended_holds_the_outbox_and_alarms_until_there_is_a_new_o
         assert made["encoded"] not in caplog.text
         key.unlink()
         time.sleep(0.5)  # a secret on its way is no reason to end
-        key.write_text(make_api_key(admin))
+        key.write_text(fresh[which](admin))
         until(lambda: outbox.waiting("soc") == 0)
         assert outbox.held_since("soc") is None
         assert not delivery.broken
