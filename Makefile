@@ -23,7 +23,7 @@ help: ## This list.
 demo: .venv/runtime ## A recorded attack day, end to end.
 	@.venv/bin/probewatch demo
 
-test: servers lint types layers coverage suite ## Every gate and every test, the way continuous integration runs them.
+test: servers lint types layers coverage suite audit sbom ## Every gate and every test, the way continuous integration runs them.
 
 lint: .venv/dev ## Style and order of the code.
 	.venv/bin/ruff check .
@@ -66,10 +66,11 @@ soak: servers ## Steady traffic with faults on real servers for HOURS (2); table
 audit: .venv/audit ## Known vulnerabilities of what is installed; says so where the advisories can not be reached.
 	@.venv/bin/python tests/audit.py
 
-sbom: .venv/audit ## The software bill of materials of what runs, CycloneDX, in sbom.json.
+sbom: .venv/audit ## The software bill of materials of what runs, CycloneDX, in sbom/.
 	.venv/bin/python -m venv --clear .venv-sbom
-	.venv-sbom/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt .
-	.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON -o sbom.json .venv-sbom/bin/python
+	.venv-sbom/bin/pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt .
+	mkdir -p sbom
+	.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON -o sbom/probewatch.cdx.json .venv-sbom/bin/python
 	rm -rf .venv-sbom
 
 format: .venv/dev ## Put the code into its form.
@@ -109,13 +110,13 @@ bench-studies: .venv/dev ## New models, poisoners, what sketching and what a que
 constraints: ## Renew constraints.txt from a fresh environment, in .venv-fresh.
 	rm -rf .venv-fresh
 	$(PYTHON) -m venv .venv-fresh
-	.venv-fresh/bin/pip --disable-pip-version-check install --quiet '.[dev]'
+	.venv-fresh/bin/pip --disable-pip-version-check install --quiet '.[dev,audit]'
 	{ grep '^#' constraints.txt; .venv-fresh/bin/pip freeze --exclude probewatch; } > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf .venv-fresh
 
 clean: ## Remove what was made here; the servers' cache stays.
-	rm -rf .venv .venv-fresh .venv-sbom sbom.json build dist *.egg-info .coverage* .hypothesis .mypy_cache .ruff_cache probewatch-demo
+	rm -rf .venv .venv-fresh .venv-sbom sbom build dist *.egg-info .coverage* .hypothesis .mypy_cache .ruff_cache probewatch-demo
 	find detectors monitor tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

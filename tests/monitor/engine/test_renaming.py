@@ -108,10 +108,10 @@ CASES = SLOW_TURNS if SLOW else TURNS
 def test_a_renamed_engine_is_one_that_knew_the_other_names_from_the_start(name: str, turn: int) -> None:
     renamed, anew = both(name, turn)
     one, two = canonical(renamed), canonical(anew)
-    for part in [part for part in one if part.endswith("rhythm/pairs")]:  # full rows lose one or another of them
-        pairs, others = set(one.pop(part)), set(two.pop(part))
+    for table in [name for name in one if name.endswith("rhythm/pairs")]:  # full rows lose one or another of them
+        pairs, others = set(one.pop(table)), set(two.pop(table))
         assert len(pairs ^ others) <= 0.1 * len(others)
-    assert [part for part in one.keys() | two.keys() if one.get(part) != two.get(part)] == []
+    assert [table for table in one.keys() | two.keys() if one.get(table) != two.get(table)] == []
     assert json.loads(renamed.dump()["findings/open"].tobytes())
 
 
