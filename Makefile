@@ -15,7 +15,7 @@ SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite format pages chaos fuzz soak bench bench-detection bench-studies constraints clean
+.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite audit sbom format pages chaos fuzz soak bench bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -25,7 +25,7 @@ help: ## This list.
 demo: .venv/runtime ## A recorded attack day, end to end.
 	@.venv/bin/probewatch demo
 
-test: servers lint types layers kernels suite ## Every gate and every test, the way continuous integration runs them.
+test: servers lint types layers audit sbom kernels suite ## Every gate and every test, the way continuous integration runs them.
 
 lint: .venv/dev ## Style and order of the code.
 	.venv/bin/ruff check .
@@ -67,6 +67,16 @@ soak: servers ## Steady traffic with faults on real servers for HOURS (2); table
 	$(INSTALL) '.[dev,traffic]'
 	PYTHONPATH=tests:tests/integration:. .venv/bin/python -m soak --hours $(HOURS)
 
+audit: .venv/audit ## Known vulnerabilities of what is installed; says so where the advisories can not be reached.
+	@.venv/bin/python tests/audit.py
+
+sbom: .venv/audit ## The software bill of materials of what runs, CycloneDX, in sbom/.
+	.venv/bin/python -m venv --clear .venv-sbom
+	.venv-sbom/bin/pip --disable-pip-version-check install --quiet --no-compile --constraint constraints.txt .
+	mkdir -p sbom
+	.venv/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON -o sbom/probewatch.cdx.json .venv-sbom/bin/python
+	rm -rf .venv-sbom
+
 format: .venv/dev ## Put the code into its form.
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
@@ -104,13 +114,13 @@ bench-studies: .venv/dev ## New models, poisoners, what sketching and what a que
 constraints: ## Renew constraints.txt from a fresh environment, in .venv-fresh.
 	rm -rf .venv-fresh
 	$(PYTHON) -m venv .venv-fresh
-	.venv-fresh/bin/pip --disable-pip-version-check install --quiet '.[dev]'
+	.venv-fresh/bin/pip --disable-pip-version-check install --quiet '.[dev,audit]'
 	{ grep '^#' constraints.txt; .venv-fresh/bin/pip freeze --exclude probewatch; } > constraints.new
 	mv constraints.new constraints.txt
 	rm -rf .venv-fresh
 
 clean: ## Remove what was made here; the servers' cache stays.
-	rm -rf .venv .venv-fresh build dist *.egg-info .coverage* .hypothesis .mypy_cache .ruff_cache probewatch-demo
+	rm -rf .venv .venv-fresh .venv-sbom sbom build dist *.egg-info .coverage* .hypothesis .mypy_cache .ruff_cache probewatch-demo
 	find detectors monitor tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -124,3 +134,7 @@ clean: ## Remove what was made here; the servers' cache stays.
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) '.[dev]'
 	@touch .venv/runtime $@
+
+.venv/audit: .venv/bin/python pyproject.toml constraints.txt
+	$(INSTALL) '.[dev,audit]'
+	@touch .venv/runtime .venv/dev $@

@@ -15,10 +15,12 @@ Ints = NDArray[np.int64]
 
 
 class Mark(NamedTuple):
-    """Where windows stood: queries so far, and by slot the queries of its client."""
+    """Where windows stood: queries so far, by slot the queries of its client, and how often clients had got other
+    names."""
 
     queries: int
     counts: Ints
+    renamed: int
 
 
 class Places(NamedTuple):

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from detectors.features.kinship import WAYS, mixed
 from detectors.features.layout import record
+from detectors.features.renaming import Renaming
 
 SILENCE: Final = 300  # seconds after which a client comes back
 TOGETHER: Final = 60  # seconds within which two come together
@@ -108,18 +109,25 @@ def caller(callers: Any, client: np.uint64) -> tuple[int, int, bool]:
 
 
 @njit(cache=True)
-def together(pairs: Any, key: np.uint64, second: int) -> int:
-    """How often a pair has come together, this time included. Where its row is full it takes the place of a pair that
-    met long ago, or least often."""
-    row = pairs[int(key >> _32) & (len(pairs) - 1)]
-    place, least, old = 0, 1 << 62, second - FORGOTTEN
+def place_in(row: Any, key: np.uint64, old: int) -> tuple[int, int]:
+    """Where a pair stands in a row, or whose place it takes: that of a pair that met before `old`, or least often; and
+    how often that one met since."""
+    place, least = 0, 1 << 62
     for at in range(WAYS):
         if row[at].key == key:
-            place = at
-            break
+            return at, int(row[at].times)
         worth = 0 if row[at].last < old else int(row[at].times)
         if worth < least:
             place, least = at, worth
+    return place, least
+
+
+@njit(cache=True)
+def together(pairs: Any, key: np.uint64, second: int) -> int:
+    """How often a pair has come together, this time included. Where its row is full it takes the place of a pair that
+    met long ago, or least often."""
+    row, old = pairs[int(key >> _32) & (len(pairs) - 1)], second - FORGOTTEN
+    place, _ = place_in(row, key, old)
     if row[place].key != key or row[place].last < old:
         row[place].key, row[place].times = key, 0
     row[place].times += 1
@@ -235,3 +243,76 @@ def grown(state: Rhythm, queries: int) -> Rhythm:
         pairs[rows:][~upper[rows:]] = 0
         state = state._replace(pairs=pairs)
     return state
+
+
+def renamed(state: Rhythm, renaming: Renaming) -> None:
+    """Give clients other names. Clients and pairs lie where their keys lead, and move; where there is no room, the pair
+    that met least often is lost, and the client that was silent for longest."""
+    before = known(state)
+    after = before.copy()
+    renaming.in_keys(after)
+    moving = before != after
+    room = np.zeros(state.pairs.size, PAIR)
+    put_down(state.pairs, room[: taken_up(state.pairs, before, after, moving, room)])
+    renaming.in_keys(state.visits["client"])
+    at = np.isin(state.callers["client"], before[moving])
+    callers = state.callers[at]
+    state.callers[at] = np.zeros((), CALLER)
+    renaming.in_keys(callers["client"])
+    for own in callers[np.argsort(callers["last"], kind="stable")]:
+        row, place, _ = caller(state.callers, own["client"])
+        if own["last"] >= state.callers["last"][row, place]:
+            state.callers[row, place] = own
+
+
+def forgotten(state: Rhythm, client: int) -> None:
+    """Erase a client (a key). A pair is a hash of two keys: it is found with the other one, as long as that is known,
+    and leads to nobody without it."""
+    everybody = known(state)
+    nobody = np.zeros(state.pairs.size, PAIR)
+    taken_up(state.pairs, everybody, everybody, everybody == np.uint64(client), nobody)
+    state.callers[state.callers["client"] == np.uint64(client)] = np.zeros((), CALLER)
+    total = int(state.total[0])
+    visits = state.visits[np.arange(max(0, total - CROWD), total) % CROWD]
+    left = visits[visits["client"] != np.uint64(client)]
+    if len(left) < len(visits):
+        state.visits[:], state.total[0] = np.zeros((), VISIT), len(left)
+        state.visits[: len(left)] = left
+
+
+def known(state: Rhythm) -> NDArray[np.uint64]:
+    """The keys of all clients, ascending."""
+    keys = np.concatenate([state.callers["client"].reshape(-1), state.visits["client"]])
+    return np.unique(keys[keys != 0])
+
+
+@njit(cache=True)
+def taken_up(
+    pairs: Any, before: NDArray[np.uint64], after: NDArray[np.uint64], moving: NDArray[np.bool_], out: Any
+) -> int:
+    """Take out the pairs of these clients of which one is `moving`; fills `out` with them, under the keys that they
+    have `after`; returns how many they are."""
+    count = 0
+    for i in range(len(before)):
+        for j in range(i):
+            if not moving[i] and not moving[j]:
+                continue
+            key = mixed(min(before[i], before[j]), max(before[i], before[j]))
+            row = pairs[int(key >> _32) & (len(pairs) - 1)]
+            for at in range(WAYS):
+                if row[at].key == key:
+                    out[count].key = mixed(min(after[i], after[j]), max(after[i], after[j]))
+                    out[count].last, out[count].times = row[at].last, row[at].times
+                    row[at].key, row[at].last, row[at].times = 0, 0, 0
+                    count += 1
+    return count
+
+
+@njit(cache=True)
+def put_down(pairs: Any, moved: Any) -> None:
+    """Put pairs where their keys lead, unless all that stand there have met oftener."""
+    for i in range(len(moved)):
+        row = pairs[int(moved[i].key >> _32) & (len(pairs) - 1)]
+        place, worth = place_in(row, moved[i].key, moved[i].last - FORGOTTEN)
+        if worth <= moved[i].times:
+            row[place].key, row[place].last, row[place].times = moved[i].key, moved[i].last, moved[i].times

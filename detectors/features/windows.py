@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.features.changes import Mark, as_rows, places, ragged, taken
 from detectors.features.layout import ENTRY, HEADER, PAGE, TRAIL, window_pages
 from detectors.features.neighbours import sketch_bytes
+from detectors.features.renaming import Renaming
 from detectors.features.walk import State
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -48,6 +49,7 @@ class Windows:
     ) -> None:
         self.kind, self.columns, self.most = kind, columns, most
         self.evicted, self.lost = 0, 0
+        self.renamed = 0  # how often clients got other names: `changes` tells nothing of that; a restart forgets it
         self.left: list[tuple[int, bool]] = []  # of the last step: whose coming made somebody leave; a suspect or not
         self._most_aside, self._named = aside, np.ones(tests, np.bool_) if named is None else named
         sketch = sketch_bytes(kind, columns)
@@ -139,6 +141,25 @@ class Windows:
         """The slot of a client, None where it is not remembered."""
         return next((part[client] for part in (self._table, *self._aside) if client in part), None)
 
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients and groups other names; everything else about them stays, the order in which they leave too."""
+        used = self.in_use()
+        for names in (self.names, self.groups):
+            own = names[used]
+            renaming.in_names(own)
+            names[used] = own
+        parts = [
+            OrderedDict((renaming.name(client), slot) for client, slot in part.items())
+            for part in (*self._aside, self._table)
+        ]
+        self._aside, self._table = tuple(parts[:-1]), parts[-1]
+        self.renamed += 1
+
+    def known(self) -> list[bytes]:
+        """The pseudonyms of all remembered clients, and of their groups (zeros: not known)."""
+        groups = np.unique(self.groups[self.in_use()], axis=0)
+        return [*chain(*self._aside, self._table), *(row.tobytes() for row in groups)]
+
     def forget(self, client: bytes) -> None:
         """Forget a client, if it is remembered."""
         for part in (self._table, *self._aside):
@@ -185,6 +206,7 @@ class Windows:
         state.headers[slot] = np.zeros((), HEADER)
         state.trails[slot], state.classes[slot], state.pages[slot] = 0, 0, -1
         self.last[slot], self.capital[slot], self.peak[slot] = 0, 0, 0
+        self.names[slot], self.groups[slot] = 0, 0
 
     def _grow_slots(self) -> None:
         old = len(self.state.headers)
@@ -231,10 +253,13 @@ class Windows:
 
     def mark(self) -> Mark:
         """Where the windows stand now, for `changes`."""
-        return Mark(self.queries, self.state.headers["count"].copy())
+        return Mark(self.queries, self.state.headers["count"].copy(), self.renamed)
 
     def changes(self, mark: Mark) -> dict[str, NDArray[Any]]:
-        """What changed since the mark, as arrays: `apply` makes the windows of the mark those of now."""
+        """What changed since the mark, as arrays: `apply` makes the windows of the mark those of now. ValueError where
+        clients have got other names since."""
+        if mark.renamed != self.renamed:
+            raise ValueError("clients have other names now")
         order, state = self.in_use(), self.state
         fresh = order[state.headers["touched"][order] > mark.queries]
         known = self._born[fresh] < mark.queries

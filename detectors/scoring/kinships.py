@@ -86,6 +86,13 @@ def nearness(lesson: Meetings, known: Known) -> Known:
     return known._replace(limit=limit, widest=limit * float(np.quantile(both[:, 1], NEARLY_ALL)))
 
 
+def forgotten(known: Known, client: int) -> None:
+    """Erase the samples of a client (a key) from what is known."""
+    own = np.flatnonzero(known.clients == np.uint64(client))
+    known.buckets[np.isin(known.buckets, own)] = -1
+    known.sketches[own], known.clients[own] = 0, 0
+
+
 def dump(known: Known) -> dict[str, NDArray[Any]]:
     """What is known, as arrays."""
     return {name: np.asarray(value) for name, value in known._asdict().items()}
@@ -95,5 +102,5 @@ def load(arrays: Mapping[str, NDArray[Any]]) -> Known:
     """The same again; KeyError where something is missing."""
     limit, widest = float(arrays["limit"]), float(arrays["widest"])
     usable, rare = np.uint64(arrays["usable"]), np.uint64(arrays["rare"])
-    centre, sketches, clients, buckets = (arrays[name] for name in ("centre", "sketches", "clients", "buckets"))
+    centre, sketches, clients, buckets = (arrays[name].copy() for name in ("centre", "sketches", "clients", "buckets"))
     return Known(centre, sketches, clients, buckets, limit, widest, usable, rare)

@@ -8,6 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.features.renaming import Renaming
+
 ROOM: Final = 2_048  # sketches kept, the latest ones
 MARK: Final = np.dtype([("client", "u8"), ("met", "u8"), ("label", "u2"), ("own", "f4")])
 
@@ -44,6 +46,15 @@ class Samples:
     def chosen(self, trusted: Callable[[NDArray[np.uint64]], NDArray[np.bool_]]) -> NDArray[np.int64]:
         """Indices of the samples whose clients are trusted now."""
         return np.flatnonzero(trusted(self.marks["client"][: len(self)]))
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names."""
+        renaming.in_keys(self.marks["client"])
+
+    def forget(self, client: int) -> None:
+        """Erase the samples of a client (a key); their places hold nothing, and nobody is trusted who sent them."""
+        own = self.marks["client"] == np.uint64(client)
+        self.sketches[own], self.marks[own] = 0, np.zeros((), MARK)
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """What is in use, as arrays."""

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Floats
+from detectors.features.renaming import Renaming
 
 CAPACITY = 2048
 LEARN_BELOW = 0.35  # a block that reaches this on a named test teaches nothing; tests speak at 0.5
@@ -72,6 +73,15 @@ class TeachingRows:
         if len(own) >= self.most_of_one:
             return int(own[np.argmin(self._born[own])])
         return int(np.argmin(self._born))
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names."""
+        renaming.in_keys(self._clients)
+
+    def forget(self, client: int) -> None:
+        """Erase the rows of a client (a key)."""
+        own = self._clients == np.uint64(client)
+        self._features[own], self._clients[own], self._blocks[own], self._born[own] = 0, 0, 0, -1
 
     @property
     def nbytes(self) -> int:

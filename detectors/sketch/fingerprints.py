@@ -192,7 +192,7 @@ def unpacked(content: bytes, secret: bytes, key: str, model: str) -> Fingerprint
     start += length
     if len(content) != start + 8 * LANES * blocks + SEAL:
         raise FingerprintsRefused("it is cut off or damaged")
-    if made_with != key:
+    if made_with.rpartition(":")[2] != key.rpartition(":")[2]:  # earlier versions wrote an epoch before it
         raise FingerprintsRefused(f"it was made with the key {made_with[:64]!a}, and the key here is {key!a}")
     if made_for != _model(secret, model):
         raise FingerprintsRefused("it was made for a model of another name")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Final
 
 import numpy as np
@@ -26,6 +26,9 @@ LOGIT_BIAS: Final = 2  # a logit_bias map was sent
 DETERMINISTIC: Final = 4  # temperature 0
 STREAMED: Final = 8  # the answer was streamed
 WIDE: Final = 16  # five or more alternatives were asked for at each place
+
+
+_TABLES: Final = ("models", "dense", "rows", "text")  # what queries lead into
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +157,8 @@ class Queries:
 
     def __len__(self) -> int:
         return len(self.offset)
+
+    def span(self, start: int, stop: int) -> Queries:
+        """The queries from `start` to `stop`; the tables stay whole, and rows lead into them as before."""
+        names = (field.name for field in fields(self) if field.name not in _TABLES)
+        return replace(self, **{name: getattr(self, name)[start:stop] for name in names})

@@ -44,7 +44,7 @@ def command(
     """
     from monitor.record.limits import Limits
     from monitor.runtime.fingerprints import digest_of, write
-    from monitor.runtime.keys import OPEN_KEYS, key_name, keys_or_open
+    from monitor.runtime.keys import OPEN_KEYS, keys_or_open, sketches_name
     from monitor.runtime.training import Wish, gather
 
     settings = loaded(config).settings
@@ -55,7 +55,7 @@ def command(
     with progress_bar() as show:
         found = gather(training, model, keys, Limits.of(settings.records), wish, show)
     made = found.collection.finished()
-    content = made.packed(keys.sketches, key_name(keys), model)
+    content = made.packed(keys.sketches, sketches_name(keys), model)
     write(out, content)
     if json:
         write_json(_numbers(made, found, len(content), digest_of(content)))

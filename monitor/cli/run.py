@@ -24,8 +24,10 @@ def command(context: click.Context, config: Path | None) -> None:
     """
     from monitor.config.trouble import Trouble
     from monitor.runtime.daemon import run
+    from monitor.runtime.hardening import harden
     from monitor.runtime.logs import log_crashes, start_log
 
+    harden()
     settings = loaded(config).settings
     start_log(settings.log)
     log_crashes()

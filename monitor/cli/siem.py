@@ -37,9 +37,17 @@ def command() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the requests, in the form of Kibana's console, and send nothing.")
 @click.option("--yes", is_flag=True, help="Send without asking.")
 @click.option("--api-key", is_flag=True, help="Make an API key that may only write alerts, and print it once.")
+@click.option("--lookup-key", is_flag=True, help="Make the key that looks alerts up, and print it once.")
 @as_json
 def install(
-    config: Path | None, sink: str | None, days: float, dry_run: bool, yes: bool, api_key: bool, json: bool
+    config: Path | None,
+    sink: str | None,
+    days: float,
+    dry_run: bool,
+    yes: bool,
+    api_key: bool,
+    lookup_key: bool,
+    json: bool,
 ) -> None:
     """Install the ingest pipeline, index template, roles and data stream of alerts.
 
@@ -52,7 +60,8 @@ def install(
     from monitor.sinks.client import connect
 
     chosen = _sink(loaded(config).settings, sink)
-    wanted = siem.requests(chosen.namespace, days) + ([siem.api_key_request()] if api_key else [])
+    wanted = siem.requests(chosen.namespace, days)
+    wanted += [siem.api_key_request()] * api_key + [siem.lookup_key_request(ids_alone=True)] * lookup_key
     if dry_run:
         for request in wanted:
             click.echo("\n".join(siem.console(request)) + "\n")
@@ -68,6 +77,11 @@ def install(
                 click.echo(f"{done.result:10} {done.request.what}  {done.request.path}")
         if api_key:
             click.echo(siem.make_api_key(client))
+        if lookup_key:
+            key, ids_alone = siem.make_lookup_key(client)
+            click.echo(key)
+            if not ids_alone:
+                click.echo("this licence knows no security of fields: the look-up key can read alerts", err=True)
     finally:
         client.close()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -109,13 +110,34 @@ class HealthSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     address: str = "127.0.0.1"
-    """Address to listen on. The pages name no client, but they are not protected: open them with care."""
+    """Address to listen on. Anything but loopback needs a `token`."""
 
     port: int = Field(default=9464, ge=0, le=65_535)
     """Port to listen on; 0 takes a free one and logs it."""
 
+    token: Secret | None = None
+    """Where a token is kept that visitors have to show (`Authorization: Bearer ...`), on every page."""
+
     stall_seconds: float = Field(default=60.0, gt=0, le=3_600)
     """Seconds without a poll that returned after which /healthz answers 503."""
+
+    @model_validator(mode="after")
+    def _open_only_with_a_token(self) -> Self:
+        if self.token is None and not is_loopback(self.address):
+            raise ValueError('an address that others reach needs a token: token = {file = "/path"}')
+        return self
+
+
+def is_loopback(address: str) -> bool:
+    """Whether nobody but this machine reaches an address; a name other than `localhost` may lead anywhere.
+
+    >>> [is_loopback(address) for address in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "", "monitor.example.org")]
+    [True, True, True, False, False, False]
+    """
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
 
 
 class LogSettings(BaseModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -108,7 +109,12 @@ class ElasticsearchSettings(BaseModel):
     """Last part of the data stream's name, `logs-probewatch.alert-NAMESPACE`."""
 
     api_key: Secret | None = None
-    """Where the API key is kept, in its encoded form. `probewatch siem install` shows how to make one."""
+    """Where the API key is kept, in its encoded form. `probewatch siem install --api-key` makes one that can write
+    alerts and do nothing else."""
+
+    lookup_key: Secret | None = None
+    """Where the API key is kept that looks up which alerts are there already (`siem install --lookup-key`). Without it
+    `api_key` or `basic` is used for that too; where that may write alone, an alert can come twice over a rollover."""
 
     basic: BasicAuth | None = None
     """User and password, where there is no API key."""
@@ -148,7 +154,13 @@ class WebhookSettings(BaseModel):
     """Certificates."""
 
     proxy: Address | None = None
-    """Address of an HTTP proxy on the way."""
+    """Address of an HTTP proxy on the way. It resolves the receiver's name, so that its own rules say which addresses
+    can be reached."""
+
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Networks that are not public and that the receiver may lie in, such as `10.1.0.0/16`. Without any, public
+    addresses alone are connected to, whatever the receiver's name resolves to; link-local addresses and the metadata
+    services of clouds never are."""
 
     timeout_s: float = Field(default=15.0, gt=0, le=120)
     """Seconds to wait for an answer."""

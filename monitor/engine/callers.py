@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detectors.contract import Blocks
 from detectors.features.refusals import KEYS, MODELS
+from detectors.features.renaming import Renaming
 from detectors.sketch.queries import OPAQUE, Queries
 from monitor.alerts.finding import Evidence, Exposure
 from monitor.engine.clock import MINUTE
@@ -85,6 +86,28 @@ class Callers:
         """Forget one: of those that are quiet for longest who has tried least, so that a flood of callers who try one
         thing each drives out none who tries many."""
         del known[min(islice(known, OLDEST), key=lambda name: len(known[name].tried))]
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give addresses and clients other names."""
+        for caller in self._known[KEYS].values():
+            tried = ((renaming.name(bytes.fromhex(key)).hex(), time) for key, time in caller.tried.items())
+            caller.tried = dict(tried)
+        for sort, known in self._known.items():
+            self._known[sort] = OrderedDict((renaming.name(name), caller) for name, caller in known.items())
+
+    def forget(self, name: bytes) -> None:
+        """Erase a client or an address."""
+        for known in self._known.values():
+            known.pop(name, None)
+        for caller in self._known[KEYS].values():
+            caller.tried.pop(name.hex(), None)
+
+    def known(self) -> Iterator[bytes]:
+        """The pseudonyms of all that are remembered here."""
+        for known in self._known.values():
+            yield from known
+        for caller in self._known[KEYS].values():
+            yield from map(bytes.fromhex, caller.tried)
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """All callers, as bytes in an array."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from detectors.contract import Floats
 from detectors.features import rhythm
 from detectors.features.kinship import EXACT, ORDER, RING, ROOM, Links
+from detectors.features.renaming import Renaming, key_of
 from detectors.features.rhythm import MATES, Rhythm
 from detectors.scoring.kinships import Meetings
 from detectors.scoring.nesting import inside, nested
@@ -234,6 +235,36 @@ class Campaigns:
         roster = self._roster()
         peaks = dict(zip(roster.names, self.grouped.suspects(bank, list(roster.names.values())), strict=True))
         return {key: peaks[number] for key, number in roster.home.items()}
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names; groups keep theirs."""
+        self.kinship.rename(renaming)
+        rhythm.renamed(self.rhythm, renaming)
+        self.ties.rename(renaming)
+        self.suspected.rename(renaming)
+        self.grouped.rename(renaming)
+
+    def known(self) -> Iterator[bytes]:
+        """The pseudonyms of all clients that are remembered here."""
+        yield from (row.tobytes() for row in np.unique(self.kinship.names, axis=0))
+        yield from (kin.name for kin in self.ties.kin.values())
+        yield from self.suspected.known()
+
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of clients of which nothing else may be known here."""
+        return np.concatenate([self.kinship.keys(), rhythm.known(self.rhythm)])
+
+    def forget(self, client: bytes) -> None:
+        """Erase a client."""
+        key = key_of(client)
+        kin = self.ties.kin.get(key)
+        self.grouped.forget(key, self._names, 0 if kin is None else kin.group)
+        self.ties.forget(key)
+        self.suspected.forget(key)
+        rhythm.forgotten(self.rhythm, key)
+        self.kinship.forget(key)
+        self._heard = {}
+        self._tidy()
 
     def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
         """Everything, as arrays; of windows with a mark only what changed since."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.features.renaming import Renaming
 from detectors.scoring.evidence import risk, severity
 from detectors.scoring.kinds import Place, code
 from detectors.scoring.nesting import inside, nested
@@ -23,7 +24,7 @@ from monitor.engine.kinds import Kinds, rung
 from monitor.engine.storm import CLIENTS as FOLDED_CLIENTS
 from monitor.engine.storm import FAMILIES, FOLDED, STORM, Storm
 from monitor.engine.verdicts import DAY, NOVELTY, PRECEDENCE, Court, Verdict, number
-from monitor.record.pseudonyms import text
+from monitor.record.pseudonyms import read, text
 
 PIECES: Final = 8  # pieces of evidence that a finding keeps
 RANKS: Final = ("low", "medium", "high", "critical")
@@ -111,12 +112,16 @@ class Findings:
                     last = episode.finding
                     yield replace(last, revision=last.revision + 1, status="closed", updated_at=clock)
             if not families:
-                del self._open[key]
+                self._gone(key)
                 gone.add(key)
-                if key[1] == STORM:
-                    self._storm.end()
         if gone:  # once for all of them: findings of groups can be many, and their members more
             self._homes = {who: home for who, home in self._homes.items() if home not in gone}
+
+    def _gone(self, key: Key) -> None:
+        """Nothing is open there any more."""
+        del self._open[key]
+        if key[1] == STORM:
+            self._storm.end()
 
     def _opened(self, verdict: Verdict, clock: int) -> Finding:
         family, client = verdict.family, text(verdict.client)
@@ -180,6 +185,42 @@ class Findings:
         if len(grown.members) > len(last.members):
             self._house((verdict.model, verdict.client), grown)
 
+    def under(self, epochs: tuple[str, ...]) -> None:
+        """Say of findings from here on that keys of these epochs made their pseudonyms."""
+        self._origin = replace(self._origin, key_epochs=epochs)
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names. A finding keeps its id, and its next revision has the new name."""
+        self._kinds.rename(renaming)
+        texts = {text(old): text(new) for old, new in renaming.names.items()}
+        for families in self._open.values():
+            for episode in families.values():
+                episode.finding = renamed(episode.finding, texts, self._origin.key_epochs)
+        self._open = {(model, renaming.name(who)): families for (model, who), families in self._open.items()}
+        self._homes = {(model, texts.get(who, who)): home for (model, who), home in self._homes.items()}
+
+    def forget(self, client: bytes) -> None:
+        """Erase a client: its findings, and its name in those of groups; a group of one is none."""
+        self._kinds.forget(client)
+        name = text(client)
+        self._homes = {who: home for who, home in self._homes.items() if who[1] != name}
+        for key, families in list(self._open.items()):
+            for family, episode in list(families.items()):
+                left = without(episode.finding, name)
+                if left is None:
+                    del families[family]
+                else:
+                    episode.finding = left
+            if not families:
+                self._gone(key)
+
+    def known(self) -> Iterator[bytes]:
+        """The pseudonyms of all clients and groups in open findings."""
+        yield from self._kinds.known()
+        for families in self._open.values():
+            for episode in families.values():
+                yield from map(read, named_in(episode.finding))
+
     def dump(self) -> dict[str, NDArray[Any]]:
         """The open findings, as bytes in an array."""
         episodes = [
@@ -204,6 +245,35 @@ class Findings:
         self._kinds.load(inside("kinds", arrays))
         self._storm.load(inside("storm", arrays))
         self.dropped = int(arrays["dropped"][0])
+
+
+def named_in(finding: Finding) -> list[str]:
+    """The pseudonyms that stand in a finding."""
+    return [name for name in (finding.client, finding.group, *finding.members) if name is not None]
+
+
+def renamed(finding: Finding, texts: Mapping[str, str], epochs: tuple[str, ...]) -> Finding:
+    """The finding with other pseudonyms, and with the epochs of the keys of both, where one of its own changes."""
+    if not any(name in texts for name in named_in(finding)):
+        return finding
+    own = finding.lineage.key_epochs
+    return replace(
+        finding,
+        client=None if finding.client is None else texts.get(finding.client, finding.client),
+        group=None if finding.group is None else texts.get(finding.group, finding.group),
+        members=tuple(sorted(texts.get(member, member) for member in finding.members)),
+        lineage=replace(finding.lineage, key_epochs=(*own, *(epoch for epoch in epochs if epoch not in own))),
+    )
+
+
+def without(finding: Finding, name: str) -> Finding | None:
+    """The finding without one pseudonym; None where it is about nobody then."""
+    if name not in named_in(finding):
+        return finding
+    members = tuple(member for member in finding.members if member != name)
+    if finding.client == name or (finding.members and not members):
+        return None
+    return replace(finding, members=members, group=None if finding.group == name else finding.group)
 
 
 def of_kind(grown: Finding, last: Finding, verdict: Verdict) -> Finding:

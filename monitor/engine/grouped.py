@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from detectors.contract import Floats
 from detectors.features import turns
 from detectors.features.baseline import Baseline
+from detectors.features.renaming import Renaming
 from detectors.features.walk import Out
 from detectors.scoring.nesting import inside, nested
 from monitor.engine.bank import Bank
@@ -157,6 +158,22 @@ class Grouped:
     def suspects(self, bank: Bank, names: Sequence[bytes]) -> list[float]:
         """The most that any named test says of each of these groups since it was looked through, (n,)."""
         return [max(stream.windows.strongest(name, ~bank.learnt) for stream in self.streams) for name in names]
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give members other names."""
+        self._turns = {
+            group: [turn._replace(client=renaming.key(turn.client)) for turn in own]
+            for group, own in self._turns.items()
+        }
+
+    def forget(self, client: int, names: Mapping[int, bytes], home: int) -> None:
+        """Erase a member (a key), which is in the group `home` now (0: in none). What its groups (`names`, by number)
+        sent together is forgotten with it: in their windows nobody knows whose a query was."""
+        for group, own in self._turns.items():
+            if group == home or any(turn.client == client for turn in own):
+                self._turns[group] = [turn for turn in own if turn.client != client]
+                for stream in self.streams:
+                    stream.windows.forget(names[group])
 
     def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
         """Everything, as arrays; of windows with a mark only what changed since."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Blocks
+from detectors.features.renaming import Renaming
 from detectors.scoring.kinds import RADIUS, Place, apart, code, mark_of, place, read
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
@@ -112,6 +113,26 @@ class Kinds:
         lie = [(apart(kind.leader, at), name) for name, kind in known.items()]
         distance, name = min(lie, default=(float("inf"), ""))
         return name if distance <= RADIUS else None
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names. Those that are only counted stay counted."""
+        for kind in self._all():
+            kind.members = {renaming.name(who): None for who in kind.members}
+
+    def forget(self, client: bytes) -> None:
+        """Erase a client; of a kind that it sent alone nothing is left."""
+        for model, known in self._known.items():
+            for kind in known.values():
+                kind.members.pop(client, None)
+            left = ((name, kind) for name, kind in known.items() if kind.members)
+            self._known[model] = OrderedDict(left)
+
+    def known(self) -> list[bytes]:
+        """The clients that are known by name."""
+        return [who for kind in self._all() for who in kind.members]
+
+    def _all(self) -> list[Kind]:
+        return [kind for known in self._known.values() for kind in known.values()]
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """All kinds, as bytes in an array."""

@@ -12,6 +12,7 @@ from detectors.contract import Floats
 from detectors.features import kinship
 from detectors.features.kinship import MEETING, RING, ROOM, WAYS, Arrivals, Index, Latest, Links
 from detectors.features.layout import ENTRY
+from detectors.features.renaming import Renaming
 from detectors.features.windows import PSEUDONYM, SLOT_STEP
 from detectors.scoring import kinships
 from detectors.scoring.nesting import inside, nested
@@ -113,6 +114,25 @@ class Kinship:
         """Hashes under which a query is left."""
         of = {ROWS: len(self.shape.columns) + 3, TEXT: kinship.BANDS + 2, DENSE: 3}
         return of.get(self.shape.kind, 2)
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names."""
+        renaming.in_names(self.names)
+        renaming.in_keys(self.clients)
+        renaming.in_keys(self.known.clients)
+        kinship.renamed(self._index, renaming)
+
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of all clients of which something is left here."""
+        return np.concatenate([self.clients, self.known.clients, kinship.clients_in(self._index)])
+
+    def forget(self, client: int) -> None:
+        """Erase a client (a key): its queries are none in the ring, and lead nowhere."""
+        kinship.forgotten(self._index, Latest(self.clients, self.sketches), client)
+        kinships.forgotten(self.known, client)
+        own = self.clients == np.uint64(client)
+        for array in self._ring:
+            array[own] = np.zeros((), array.dtype)
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as arrays."""

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.features.renaming import Renaming, key_of
 from detectors.scoring.nesting import inside, nested
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding, Lineage
@@ -24,13 +25,14 @@ from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
 from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
-from monitor.engine.findings import Findings
+from monitor.engine.findings import UNKNOWN, Findings
 from monitor.engine.flood import Flood
 from monitor.engine.kinds import Profiles
 from monitor.engine.learning import Standing, standing
 from monitor.engine.learnt import Learnt, names_of, pack
 from monitor.engine.step import Shape, prepare, shapes
 from monitor.engine.stream import NO_MARKS, Marks
+from monitor.engine.succession import Succession
 from monitor.engine.verdicts import Court, Verdict
 from monitor.engine.view import View
 from monitor.record.raw import Partition
@@ -41,10 +43,12 @@ SHAPES: Final = 8  # shapes of input that are kept apart for one model
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What made the findings, beside the log: it stands in their lineage."""
+    """What made the findings, beside the log: it stands in their lineage. `former_epoch` names the key before, while
+    the two overlap."""
 
     config_hash: str = ""
     key_epoch: str = ""
+    former_epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +81,56 @@ class PartitionEngine:
     ) -> None:
         self._settings, self._bank, self._learnt = settings, bank, Learnt() if learnt is None else learnt
         self._court = Court(bank, settings, Profiles.of(settings, bank))
-        self._findings = Findings(settings, self._court, lineage(partition, Origin() if origin is None else origin))
+        self._origin = Origin() if origin is None else origin
+        self._findings = Findings(settings, self._court, lineage(partition, self._origin))
         self._callers, self._flood = Callers(self._court), Flood(settings.clients)
         self._views: dict[tuple[str, Shape], View] = {}
         self._shapes: Counter[str] = Counter()
         self._clock, self._queries, self._ignored = 0, 0, 0
+        self._succession = Succession() if self._origin.former_epoch else None
 
     def feed(self, queries: Queries) -> list[Finding]:
         """The revisions that these queries bring about, in the order of the log."""
+        if self._succession is None:
+            return self._feed(queries)
+        clocks = np.empty(len(queries), np.int64)
+        advance(self._clock, queries.time, clocks)
+        found: list[Finding] = []
+        for part, renaming in self._succession.parts(queries, ticks(self._clock, clocks).tolist()):
+            if renaming is not None:
+                self.rename(renaming)
+            found += self._feed(part)
+        return found
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients, groups and addresses other names, everywhere. Changes since marks from before tell nothing of
+        it (`tells`)."""
+        self._findings.rename(renaming)
+        self._callers.rename(renaming)
+        for view in self._views.values():
+            view.rename(renaming)
+
+    def forget(self, name: bytes) -> None:
+        """Erase a client (or an address) from everything that is remembered. What was fitted from many clients, it
+        among them, stays until the next fit."""
+        self._findings.forget(name)
+        self._callers.forget(name)
+        for view in self._views.values():
+            view.forget(name)
+        if self._succession is not None:
+            self._succession.forget(name)
+
+    def known(self) -> set[bytes]:
+        """The pseudonyms of all clients, groups and addresses that are remembered."""
+        views = chain.from_iterable(view.known() for view in self._views.values())
+        return {*self._findings.known(), *self._callers.known(), *views} - {UNKNOWN}
+
+    def keys(self) -> set[int]:
+        """The keys of all of them, and of those of whom the key alone is left somewhere."""
+        alone = chain.from_iterable(view.keys().tolist() for view in self._views.values())
+        return {*map(key_of, self.known()), *alone} - {0}
+
+    def _feed(self, queries: Queries) -> list[Finding]:
         if not len(queries):
             return []
         clocks, before = np.empty(len(queries), np.int64), self._clock
@@ -169,6 +215,10 @@ class PartitionEngine:
         """Where the engine stands now, for `changes`."""
         return {windows: mark for view in self._views.values() for windows, mark in view.marks().items()}
 
+    def tells(self, marks: Marks) -> bool:
+        """Whether `changes` can tell all that changed since the marks: not where clients have got other names."""
+        return all(windows.renamed == mark.renamed for windows, mark in marks.items())
+
     def changes(self, marks: Marks) -> dict[str, NDArray[Any]]:
         """What changed since the marks, as arrays: `joined` to a dump of that time they are what `restore` needs.
 
@@ -185,6 +235,7 @@ class PartitionEngine:
             "layout": LAYOUT,
             "views": views,
             "tests": names_of(self._bank),
+            "epoch": self._origin.key_epoch,
         }
         arrays: dict[str, NDArray[Any]] = {
             "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
@@ -192,6 +243,7 @@ class PartitionEngine:
             **nested("findings", self._findings.dump()),
             **nested("callers", self._callers.dump()),
             **nested("flood", self._flood.dump()),
+            **({} if self._succession is None else nested("succession", self._succession.dump())),
         }
         for at, view in enumerate(self._views.values()):
             mark = marks.get(view.windows)
@@ -232,6 +284,24 @@ class PartitionEngine:
             if view is None:
                 raise ValueError("the state holds more models than the settings allow")
             view.load(inside(f"view{at}", arrays))
+        self._succeed(head.get("epoch"), inside("succession", arrays))
+
+    def _succeed(self, epoch: str | None, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state whose pseudonyms a key of that epoch has made; None where the state is of a version that
+        did not say so."""
+        own, former = self._origin.key_epoch, self._origin.former_epoch
+        if epoch is None and former:
+            raise ValueError("the state is of a version that knew one key alone: run this one once before the exchange")
+        if epoch not in (None, own, former):
+            raise ValueError(f"the state was made with the key of epoch {epoch}, and the key is now that of {own}")
+        if self._succession is None:
+            return
+        if epoch != own:
+            self._succession = Succession(self.keys())
+        elif arrays:
+            self._succession = Succession.load(arrays)
+        if self._succession.both:
+            self._findings.under((former, own))
 
 
 def lineage(partition: Partition, origin: Origin) -> Lineage:

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.features.renaming import Renaming
 from detectors.scoring.evidence import SPEAKS
 from detectors.scoring.teaching import LEARN_BELOW
 from monitor.engine.clock import MINUTE
@@ -87,6 +88,20 @@ class Suspects:
     def named(self) -> frozenset[int]:
         """The keys of those of whom some test speaks aloud."""
         return frozenset(key for key, one in self._known.items() if one.named)
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names."""
+        for one in self._known.values():
+            one.name = renaming.name(one.name)
+        self._known = OrderedDict((renaming.key(key), one) for key, one in self._known.items())
+
+    def forget(self, client: int) -> None:
+        """Erase a client (a key)."""
+        self._known.pop(client, None)
+
+    def known(self) -> list[bytes]:
+        """The pseudonyms of all suspects."""
+        return [one.name for one in self._known.values()]
 
     def dump(self) -> NDArray[Any]:
         """Everything, as bytes."""

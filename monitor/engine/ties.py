@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.features.kinship import COLUMNS
+from detectors.features.renaming import Renaming
 from monitor.engine.clock import MINUTE
 
 KIN: Final = 8_192  # clients of which ties are known
@@ -232,6 +233,23 @@ class Ties:
             self._pairs.popitem(last=False)
             self.dropped += 1
         return pair
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names."""
+        for kin in self.kin.values():
+            kin.name = renaming.name(kin.name)
+        self.kin = OrderedDict((renaming.key(key), kin) for key, kin in self.kin.items())
+        for group in self.groups.values():
+            group.members = [renaming.key(key) for key in group.members]
+        pairs = ((pair_of(renaming.key(one), renaming.key(other)), pair) for (one, other), pair in self._pairs.items())
+        self._pairs = OrderedDict(pairs)
+
+    def forget(self, client: int) -> None:
+        """Erase a client (a key) and what ties it."""
+        kin = self.kin.pop(client, None)
+        if kin is not None:
+            self._forget(client, kin)
+        self._pairs = OrderedDict((pair, units) for pair, units in self._pairs.items() if client not in pair)
 
     def dump(self) -> dict[str, NDArray[Any]]:
         """Everything, as bytes in an array."""

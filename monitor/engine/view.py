@@ -12,6 +12,7 @@ from detectors.contract import Blocks, Floats
 from detectors.features import baseline as baselines
 from detectors.features.changes import Mark
 from detectors.features.layout import BLOCK, FIRST_BLOCK
+from detectors.features.renaming import Renaming, key_of
 from detectors.features.walk import FEATURES, Out
 from detectors.features.windows import Windows
 from detectors.scoring import baselines as fitting
@@ -289,6 +290,32 @@ class View:
             names.append(np.ascontiguousarray(stream.windows.names[slots, :8]).view(np.uint64)[:, 0])
             peaks.append(stream.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64))
         return by_client(np.concatenate(names), np.concatenate(peaks))
+
+    def rename(self, renaming: Renaming) -> None:
+        """Give clients other names; what was learnt from them stays."""
+        for stream in self.streams:
+            stream.windows.rename(renaming)
+        self.campaigns.rename(renaming)
+        self._samples.rename(renaming)
+        self._rows.rename(renaming)
+
+    def known(self) -> Iterator[bytes]:
+        """The pseudonyms of all clients and groups that are remembered here."""
+        for stream in self.streams:
+            yield from stream.windows.known()
+        yield from self.campaigns.known()
+
+    def keys(self) -> NDArray[np.uint64]:
+        """The keys of all clients of which something is left here, of some of them no more than that."""
+        return np.unique(np.concatenate([self.campaigns.keys(), self._samples.marks["client"], self._rows.clients]))
+
+    def forget(self, client: bytes) -> None:
+        """Erase a client. What was fitted from many clients, it among them, stays until the next fit."""
+        for stream in self.streams:
+            stream.windows.forget(client)
+        self.campaigns.forget(client)
+        self._samples.forget(key_of(client))
+        self._rows.forget(key_of(client))
 
     def marks(self) -> dict[Windows, Mark]:
         """Where all windows stand now, those of groups included."""

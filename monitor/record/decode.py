@@ -14,13 +14,13 @@ from detectors.sketch.queries import Queries
 from monitor.record.census import census, key_count
 from monitor.record.columns import ColumnMaker
 from monitor.record.envelope import Document, parse, unwrap
+from monitor.record.erasures import Erasures
 from monitor.record.gathering import Gathering, Query
 from monitor.record.hashes import Hashes
 from monitor.record.integrity import Judges
 from monitor.record.judge import judge
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
-from monitor.record.pseudonyms import Pseudonyms
 from monitor.record.raw import RawBatch
 from monitor.record.read_record import RecordReader
 from monitor.record.refusal import Refused, Unfamiliar
@@ -40,10 +40,18 @@ class Decoded:
 
 class Decoder:
     """Decodes batches of records. Stateless apart from bounded caches: the same bytes give the same columns.
-    `judges` are the operator's own models of inputs, by the names of the models that they stand for."""
+    `judges` are the operator's own models of inputs, by the names of the models that they stand for; what `erasures`
+    cover is passed over."""
 
-    def __init__(self, keys: Keys, limits: Limits | None = None, judges: Judges | None = None) -> None:
-        self.names = Pseudonyms(keys.pseudonyms, keys.epoch)
+    def __init__(
+        self,
+        keys: Keys,
+        limits: Limits | None = None,
+        judges: Judges | None = None,
+        erasures: Erasures | None = None,
+    ) -> None:
+        self._erasures = erasures
+        self.names = keys.names
         self._limits = Limits() if limits is None else limits
         self._hashes = Hashes(keys.sketches)
         self._maker = ColumnMaker(keys.sketches, self._hashes, judges)
@@ -73,6 +81,8 @@ class Decoder:
                 size = len(batch.payloads[at])
                 rejected.append(Rejected(batch.partition, offsets[at], refusal.reason, refusal.detail, size))
                 continue
+            if self._erasures:
+                read = self._erasures.left(batch.partition, offsets[at], read)
             queries += read
             places += [offsets[at]] * len(read)
             unknown += found

@@ -65,7 +65,7 @@ class Edge:
 
     def _sketches(self, given: Any) -> list[Json | None]:
         gathering = Gathering()
-        reader = InputReader(gathering, self._limits, self._epoch)
+        reader = InputReader(gathering, self._limits, (self._epoch,))
         reader.bare_words = True  # not scanned for: look at every number
         inputs = reader.read(given)
         made = self._sketcher.sketch(inputs, gathering)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from monitor.config.trouble import Trouble
+from monitor.record.pseudonyms import Pseudonyms
 
 SECRET_BYTES: Final = 32
 KEY_VARIABLE: Final = "PROBEWATCH_KEY"
@@ -27,17 +28,27 @@ _EPOCH: Final = re.compile(r"[A-Za-z0-9._-]{1,32}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """One key for each use, derived from one secret, and the name of its epoch. Printing them shows no key."""
+    """One key for each use, derived from one secret, and the name of its epoch; where the key of sketches is another
+    secret's, it is `apart`. `former` are the keys before, while the two overlap. Printing them shows no key."""
 
     epoch: str
     pseudonyms: bytes = field(repr=False)
     sketches: bytes = field(repr=False)
+    former: Keys | None = field(default=None, repr=False)
+    apart: bool = False
+
+    @property
+    def names(self) -> Pseudonyms:
+        """What makes pseudonyms with these keys."""
+        former = None if self.former is None else (self.former.pseudonyms, self.former.epoch)
+        return Pseudonyms(self.pseudonyms, self.epoch, former)
 
     @classmethod
     def derive(cls, secret: bytes, epoch: str) -> Self:
         """Keys from the bytes of a secret; equal secrets and epochs give equal keys. No check of its length."""
         uses = (f"probewatch {use} {epoch}".encode() for use in ("pseudonyms", "sketches"))
-        return cls(epoch, *(hmac.digest(secret, use, "sha256") for use in uses))
+        pseudonyms, sketches = (hmac.digest(secret, use, "sha256") for use in uses)
+        return cls(epoch, pseudonyms, sketches)
 
 
 def load_keys(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Keys:

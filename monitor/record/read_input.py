@@ -21,12 +21,12 @@ class InputReader:
     """Reads inputs into a gathering. `seen` counts the keys that were understood; `bare_words` says whether any array
     of the record holds true, false or null, which a float array takes for numbers."""
 
-    __slots__ = ("_epoch", "_gathering", "_limits", "bare_words", "seen")
+    __slots__ = ("_epochs", "_gathering", "_limits", "bare_words", "seen")
 
-    def __init__(self, gathering: Gathering, limits: Limits, epoch: str) -> None:
+    def __init__(self, gathering: Gathering, limits: Limits, epochs: tuple[str, ...]) -> None:
         self._gathering = gathering
         self._limits = limits
-        self._epoch = epoch
+        self._epochs = epochs
         self.seen = 0
         self.bare_words = True
 
@@ -133,7 +133,7 @@ class InputReader:
         return message["role"], content
 
     def _sketch(self, sketch: Any) -> list[Input]:
-        ready = read_sketch(sketch, self._epoch, self._limits)
+        ready = read_sketch(sketch, self._epochs, self._limits)
         self.seen += len(SKETCH_FIELDS & sketch.keys())
         return [(ready.kind, ready, 0, 0)]
 

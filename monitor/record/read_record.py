@@ -35,7 +35,7 @@ class RecordReader:
         self._names = names
         self._hashes = hashes
         self._limits = limits
-        self._inputs = InputReader(gathering, limits, names.epoch)
+        self._inputs = InputReader(gathering, limits, names.epochs)
         self._answers = AnswerReader(gathering, limits, hashes)
         self._seen = 0
 

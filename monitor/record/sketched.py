@@ -46,13 +46,13 @@ _NO_FLOATS: Final = np.zeros(0, np.float32)
 _NO_FIXED: Final = np.zeros(0, CELL_TYPE)
 
 
-def read_sketch(given: Any, epoch: str, limits: Limits) -> Premade:
+def read_sketch(given: Any, epochs: tuple[str, ...], limits: Limits) -> Premade:
     """The sketch in an input; Refused where it is not whole, or made with another key or version."""
     if type(given) is not dict or type(given["v"]) is not int or type(given["key"]) is not str:
         raise Unfamiliar
     if given["v"] != SKETCH_VERSION:
         raise Refused("bad-sketch", "input.sketch.v: made by another version")
-    if given["key"] != epoch:
+    if given["key"] not in epochs:
         raise Refused("sketch-key", "input.sketch.key: made with the key of another epoch")
     kind, size, data = _KINDS.get(given["kind"]), given["size"], given["data"]
     if type(size) is not int or type(data) is not str or kind is None:

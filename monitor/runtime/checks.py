@@ -173,16 +173,17 @@ def _elasticsearch(settings: ElasticsearchSettings) -> str:
     from elastic_transport import TransportError
     from elasticsearch import ApiError
 
-    from monitor.sinks.client import connect
+    from monitor.sinks.client import connect, looking
     from monitor.sinks.elasticsearch import stream_name
 
     stream = stream_name(settings.namespace)
-    client = connect(settings)
+    keyed = looking(settings)
+    client = connect(settings) if keyed is None else keyed
     try:
-        there = client.indices.exists(index=stream)
+        there = bool(client.search(index=stream, size=0, ignore_unavailable=True)["_shards"]["total"])
     except ApiError as problem:
-        if problem.status_code == 403:  # what a key that may only write is told
-            return f"Elasticsearch answers; we may not look whether {stream} is there"
+        if problem.status_code == 403 and keyed is None:  # what a key that may only write is told
+            return f"Elasticsearch answers; without `lookup_key` an alert can come twice over a rollover of {stream}"
         raise _no_answer(settings, f"Elasticsearch answered {problem.status_code}") from None
     except TransportError as problem:
         raise _no_answer(settings, f"no answer: {type(problem).__name__}") from None
@@ -208,10 +209,21 @@ def _webhook(settings: WebhookSettings, connect: bool) -> str:
         secret.read()
     if not connect:
         return "webhook, not connected"
+    from monitor.sinks.guard import Forbidden, judged
+
     way = parts if settings.proxy is None else urlsplit(settings.proxy)
     try:
         port = way.port or _PORTS[way.scheme]
-        socket.create_connection((way.hostname or "", port), settings.timeout_s).close()
+        found = socket.getaddrinfo(way.hostname or "", port, type=socket.SOCK_STREAM)
+        addresses = [str(one[4][0]) for one in found]
+        reached = addresses if settings.proxy is not None else judged(addresses, settings.networks)
+        socket.create_connection((reached[0], port), settings.timeout_s).close()
+    except Forbidden:
+        raise Trouble(
+            what="the receiver's address is not public",
+            where=settings.url.place,
+            mend="give another address, or name its network in the sink's `networks`",
+        ) from None
     except (OSError, KeyError, ValueError) as problem:
         raise Trouble(
             what=f"the webhook cannot be reached: {type(problem).__name__}",

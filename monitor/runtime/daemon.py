@@ -14,8 +14,10 @@ from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoder
 from monitor.record.limits import Limits
+from monitor.runtime.accounts import account
 from monitor.runtime.engines import engine_maker
 from monitor.runtime.fingerprints import digests, load_all
+from monitor.runtime.forgetting import load as load_erasures
 from monitor.runtime.health import HealthServer, Pulse
 from monitor.runtime.judges import judges
 from monitor.runtime.keys import key_name, keys_of
@@ -24,7 +26,7 @@ from monitor.runtime.lock import only_process
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
-from monitor.runtime.paths import outbox_path
+from monitor.runtime.paths import audit_path, outbox_path
 from monitor.runtime.stores import open_store
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
@@ -45,7 +47,7 @@ def run(settings: Settings) -> bool:
     keys, metrics, clocks = keys_of(settings.keys), Metrics(), Clocks(time.monotonic, time.time)
     pulse = Pulse(clocks.steady, settings.health.stall_seconds)
     known = load_all(settings.engine, keys)
-    decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine))
+    decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine), load_erasures(settings, keys))
     make = engine_maker(settings, keys, known)
     config = config_hash(settings, digests(known))
     partitions = Partitions(
@@ -55,10 +57,12 @@ def run(settings: Settings) -> bool:
         metrics,
         config_hash=config,
         key_epoch=key_name(keys),
+        former_epoch=None if keys.former is None else key_name(keys.former),
         rebuild=settings.runtime.rebuild_records,
     )
     with ExitStack() as stack:
         stack.enter_context(only_process(settings.runtime.state))
+        account(audit_path(settings), settings, keys.epoch)
         outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)
         stack.callback(outbox.close)
         delivery = Delivery(outbox, build_sinks(settings.sinks))

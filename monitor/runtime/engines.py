@@ -18,7 +18,6 @@ from monitor.engine.learnt import Learnt
 from monitor.engine.partition import Origin, PartitionEngine
 from monitor.engine.training import Training
 from monitor.record.keys import Keys
-from monitor.record.pseudonyms import Pseudonyms
 from monitor.record.raw import Partition
 from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.learnt import config_hash, load
@@ -31,7 +30,7 @@ def engine_maker(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fing
     loaded; the fingerprints are those of the settings, unless they are given."""
     known = load_all(settings.engine, keys) if fingerprints is None else fingerprints
     bank, file = bank_of(settings, keys, known), settings.runtime.learnt
-    origin = Origin(config_hash(settings, digests(known)), keys.epoch)
+    origin = Origin(config_hash(settings, digests(known)), keys.epoch, "" if keys.former is None else keys.former.epoch)
     learnt = Learnt() if file is None else load(file, keys, bank)
     check_profiles(settings.engine, bank)
 
@@ -70,9 +69,9 @@ def detector_classes() -> Mapping[str, type[Detector]]:
 
 
 def evaluators(settings: EngineSettings, keys: Keys, model: str) -> frozenset[bytes]:
-    """The pseudonyms of the clients that evaluate a model for its owner."""
-    names = Pseudonyms(keys.pseudonyms, keys.epoch)
-    return frozenset(names.client(name) for name in settings.known[model].evaluators)
+    """The pseudonyms of the clients that may ask about the training records of a model."""
+    known = [one.names for one in (keys, keys.former) if one is not None]
+    return frozenset(names.client(name) for names in known for name in settings.known[model].evaluators)
 
 
 def sensitive_columns(settings: EngineSettings, keys: Keys) -> dict[str, dict[int, str]]:

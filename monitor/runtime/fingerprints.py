@@ -9,7 +9,7 @@ from detectors.sketch.fingerprints import Fingerprints, FingerprintsRefused, dig
 from monitor.config.engine import EngineSettings
 from monitor.config.trouble import Trouble
 from monitor.record.keys import Keys
-from monitor.runtime.keys import key_name
+from monitor.runtime.keys import sketches_name
 
 __all__ = ["described", "digest_of", "digests", "load", "load_all", "write"]
 
@@ -25,7 +25,7 @@ def load(path: Path, model: str, keys: Keys) -> Fingerprints:
             mend="make them with `probewatch fingerprint`, or let the user of this process read them",
         ) from None
     try:
-        return unpacked(content, keys.sketches, key_name(keys), model).ready()
+        return unpacked(content, keys.sketches, sketches_name(keys), model).ready()
     except FingerprintsRefused as refused:
         raise Trouble(
             what=f"the training fingerprints are refused: {refused}",
@@ -57,6 +57,7 @@ def write(path: Path, content: bytes) -> None:
     """Write a file whole or not at all; Trouble where that fails."""
     part = path.with_name(path.name + ".part")
     try:
+        part.touch(mode=0o600)  # keyed hashes of training records are nobody else's business
         part.write_bytes(content)
         part.replace(path)
     except OSError as problem:

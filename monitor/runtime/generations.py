@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import count, groupby
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from monitor.record.raw import Partition
 from monitor.runtime import framed, sealed
@@ -113,7 +113,7 @@ class Generations:
         own.base, own.whole, own.changed, own.digest = base, whole, changed, digest
         self._tidy(stem, own)
 
-    def load(self, partition: Partition, key_epoch: str) -> Iterator[Snapshot | Refused]:
+    def load(self, partition: Partition, *key_epochs: str) -> Iterator[Snapshot | Refused]:
         """The generations of that partition, newest first; each whole and checked, or refused with the reason."""
         kept = self._kept(_stem(partition))
         for one in kept:
@@ -122,7 +122,7 @@ class Generations:
                 content = self._shelf.read(one.name)
                 header, arrays = _opened(content)
                 offset = header["next_offset"]
-                _check(header, partition, key_epoch)
+                _check(header, partition, key_epochs)
                 if isinstance(arrays, int):
                     arrays = framed.body(content, header, arrays)
                 yield self._whole(one, kept, header, arrays, partition, place)
@@ -142,6 +142,21 @@ class Generations:
                 yield self._shelf.place(name), self._shelf.written(name), _opened(content, peek=True)[0]
             except (OSError, ValueError):
                 continue
+
+    def partitions(self) -> list[Partition]:
+        """All partitions of which something is kept, whether or not it can be read."""
+        stems = {stem_of(name) for name in self._shelf.names("") if _parsed(name) is not None}
+        halves = [stem.rpartition("-") for stem in sorted(stems)]
+        return [Partition(unquote(topic), int(number)) for topic, _, number in halves if number.isdigit()]
+
+    def purge(self, partition: Partition) -> None:
+        """Removes all generations but the newest, whoever wrote them. ValueError where that one builds on others,
+        OSError where something cannot be removed."""
+        newest, *others = self._kept(_stem(partition))
+        if newest.base != newest.number:
+            raise ValueError("the newest snapshot builds on others")
+        for one in others:
+            self._shelf.remove(one.name)
 
     def _whole(
         self,
@@ -277,11 +292,11 @@ def _complete(header: dict[str, Any]) -> dict[str, Any]:
     return header
 
 
-def _check(header: Mapping[str, Any], partition: Partition, key_epoch: str) -> None:
+def _check(header: Mapping[str, Any], partition: Partition, key_epochs: Sequence[str]) -> None:
     """ValueError with the reason where it is of no use to us."""
     if header["version"] not in (1, VERSION):
         raise ValueError(f"version {header['version']}, and this program reads versions 1 to {VERSION}")
     if (header["topic"], header["partition"]) != (partition.topic, partition.number):
         raise ValueError(f"of another partition, {header['topic']}-{header['partition']}")
-    if header["key_epoch"] != key_epoch:
-        raise ValueError(f"made with key {header['key_epoch']}, and the key is now {key_epoch}")
+    if header["key_epoch"] not in key_epochs:
+        raise ValueError(f"made with key {header['key_epoch']}, and the key is now {key_epochs[0]}")

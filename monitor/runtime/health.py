@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import logging
 import sys
 import threading
@@ -50,11 +51,13 @@ class Pulse:
 
 
 class HealthServer:
-    """Serves the pages from a thread of its own. `port` is the one that was really taken."""
+    """Serves the pages from a thread of its own, to those who show the token where one is set. `port` is the one that
+    was really taken."""
 
     def __init__(self, settings: HealthSettings, pulse: Pulse, metrics: Metrics) -> None:
+        token = None if settings.token is None else settings.token.read()
         try:
-            self._server = _Server((settings.address, settings.port), _handler(pulse, metrics))
+            self._server = _Server((settings.address, settings.port), _handler(pulse, metrics, token))
         except OSError as problem:
             raise Trouble(
                 what=f"cannot listen on {settings.address}:{settings.port}: {problem.strerror}",
@@ -85,7 +88,7 @@ class _Server(ThreadingHTTPServer):
             log.exception("a health page failed")
 
 
-def _handler(pulse: Pulse, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
+def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHTTPRequestHandler]:
     class Pages(BaseHTTPRequestHandler):
         timeout = 10  # a visitor who says nothing is shown out
         server_version = "probewatch"
@@ -93,6 +96,8 @@ def _handler(pulse: Pulse, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             match self.path.partition("?")[0]:
+                case _ if not shows(self.headers.get("Authorization", ""), token):
+                    self._answer(401, _TEXT, b"show the token of health.token: Authorization: Bearer ...\n")
                 case "/metrics":
                     self._answer(200, _PROMETHEUS, metrics.page())
                 case "/status":
@@ -112,6 +117,8 @@ def _handler(pulse: Pulse, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
+            if status == 401:
+                self.send_header("WWW-Authenticate", "Bearer")
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -121,3 +128,13 @@ def _handler(pulse: Pulse, metrics: Metrics) -> type[BaseHTTPRequestHandler]:
             """Says nothing: who asks is not worth a line each time."""
 
     return Pages
+
+
+def shows(authorization: str, token: bytes | None) -> bool:
+    """Whether a visitor may come in: nobody asks for a token, or it is the right one (compared in constant time).
+
+    >>> shows("", None), shows("Bearer abc", b"abc"), shows("bearer abc", b"abc"), shows("Bearer ab", b"abc")
+    (True, True, True, False)
+    """
+    scheme, _, given = authorization.partition(" ")
+    return token is None or (scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token))

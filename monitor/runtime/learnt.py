@@ -16,7 +16,7 @@ from monitor.config.trouble import Trouble
 from monitor.engine.bank import Bank
 from monitor.engine.learnt import Learnt, unpack
 from monitor.record.keys import Keys
-from monitor.runtime.keys import key_name
+from monitor.runtime.keys import sketches_name
 from monitor.runtime.sealed import peek, read, write
 
 VERSION: Final = 1
@@ -28,7 +28,7 @@ _ANEW: Final = "make it anew with `probewatch learn`, or delete runtime.learnt t
 
 def save(file: Path, arrays: Mapping[str, NDArray[Any]], keys: Keys, standings: Sequence[Mapping[str, Any]]) -> None:
     """Write what was learnt, whole or not at all; Trouble where that is not possible."""
-    header = {"version": VERSION, "key_epoch": key_name(keys), "standings": list(standings)}
+    header = {"version": VERSION, "key_epoch": sketches_name(keys), "standings": list(standings)}
     try:
         write(file, file.with_name(f"{file.name}.{os.getpid()}.writing"), _MAGIC, header, arrays)
     except OSError as problem:
@@ -45,8 +45,10 @@ def load(file: Path, keys: Keys, bank: Bank) -> Learnt:
         header, arrays = read(file.read_bytes(), _MAGIC, _NAME)
         if header["version"] != VERSION:
             raise ValueError(f"version {header['version']}, and this program reads version {VERSION}")
-        if header["key_epoch"] != key_name(keys):
-            raise ValueError(f"it was made with key {header['key_epoch']}, and the key is now {key_name(keys)}")
+        if str(header["key_epoch"]).rpartition(":")[2] != sketches_name(
+            keys
+        ):  # earlier versions wrote the epoch as well
+            raise ValueError(f"it was made with key {header['key_epoch']}, and the key is now {sketches_name(keys)}")
         return unpack(arrays, bank)
     except (OSError, ValueError) as problem:
         raise _refused(file, problem) from None

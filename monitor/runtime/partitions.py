@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,8 +62,9 @@ class _Held:
 
 
 class Partitions:
-    """The engines of our partitions. `epoch` names the key, `config_hash` the settings under which they run; `clock`
-    counts seconds and never goes back; `rebuild` is the most records that are read again where no snapshot fits."""
+    """The engines of our partitions. `key_epoch` names the key, `config_hash` the settings under which they run;
+    `former_epoch` is the key before, whose state may be gone on from. `clock` counts seconds and never goes back;
+    `rebuild` is the most records that are read again where no snapshot fits."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Partitions:
         *,
         config_hash: str,
         key_epoch: str,
+        former_epoch: str | None = None,
         rebuild: int = 0,
     ) -> None:
         self._make = make
@@ -82,6 +84,7 @@ class Partitions:
         self._metrics = metrics
         self._config_hash = config_hash
         self._key_epoch = key_epoch
+        self._key_epochs = (key_epoch,) if former_epoch is None else (key_epoch, former_epoch)
         self._rebuild = rebuild
         self.origins: dict[str, dict[str, Any]] = {}  # where the state of each partition came from
         self._held: dict[Partition, _Held] = {}
@@ -151,8 +154,9 @@ class Partitions:
         self.postpone(partition)  # for the case of a failure: a full disk is not asked at every step
         standings = [one.tree() for one in held.engine.standings()]
         self.standings[str(partition)] = standings
-        partial = held.marks is not None and self._store.follows(partition)
-        arrays = held.engine.changes(held.marks) if partial and held.marks is not None else held.engine.dump()
+        told = held.marks if held.marks is not None and held.engine.tells(held.marks) else None
+        partial = told is not None and self._store.follows(partition)
+        arrays = held.engine.changes(told) if partial and told is not None else held.engine.dump()
         about = (partition, held.next_offset, self._config_hash, self._key_epoch)
         marks, held.marks = held.engine.marks(), None
         try:
@@ -169,6 +173,17 @@ class Partitions:
         self._metrics.snapshots.labels("saved").inc()
         return held.next_offset
 
+    def offsets(self) -> dict[Partition, int]:
+        """Up to where each partition has been read, of those of which anything is known."""
+        return {one: held.next_offset for one, held in self._held.items() if held.next_offset is not None}
+
+    def forget(self, names: Iterable[bytes]) -> None:
+        """Erases clients or addresses from all engines."""
+        for name in names:
+            for held in self._held.values():
+                held.engine.forget(name)
+                held.marks = None  # changes say nothing of whoever sent no query since
+
     def age(self) -> float:
         """Seconds since the snapshot of the partition that waits longest for one; 0 where nothing is unsaved."""
         now = self._clock()
@@ -183,7 +198,7 @@ class Partitions:
 
     def _restored(self, partition: Partition, bounds: Bounds | None) -> tuple[PartitionEngine, Origin]:
         refused: list[Refused] = []
-        for kept in self._store.load(partition, self._key_epoch):
+        for kept in self._store.load(partition, *self._key_epochs):
             if isinstance(kept, Snapshot):
                 try:
                     engine = self._make(partition, joined(kept.arrays, kept.changes) if kept.changes else kept.arrays)
@@ -196,12 +211,14 @@ class Partitions:
         return self._make(partition, None), self._anew(refused, bounds)
 
     def _taken_over(self, partition: Partition, kept: Snapshot, refused: list[Refused]) -> Origin:
-        """The state of a snapshot, of whichever version of the program."""
+        """The state of a snapshot, of whichever version of the program, and of whichever of our keys."""
         if kept.config_hash != self._config_hash:
             log.warning("settings changed since the snapshot", extra={"partition": str(partition)})
         how = "migrated" if kept.migrated else "snapshot"
         older = kept.program if kept.program != program() else ""
-        return Origin(how, kept.next_offset, 0, older, kept.migrated, reasons(refused))
+        before = "" if kept.key_epoch == self._key_epoch else "made with the key before"
+        note = "; ".join(filter(None, (kept.migrated, before)))
+        return Origin(how, kept.next_offset, 0, older, note, reasons(refused))
 
     def _anew(self, refused: list[Refused], bounds: Bounds | None) -> Origin:
         """No state: where there was some, it is built again from as much of the log as is there and allowed."""

@@ -69,8 +69,9 @@ class SnapshotStore(Protocol):
         FencedError where somebody else has taken the partition."""
         ...
 
-    def load(self, partition: Partition, key_epoch: str) -> Iterator[Snapshot | Refused]:
-        """What is kept of that partition, newest first. Stop at the first that can be used."""
+    def load(self, partition: Partition, *key_epochs: str) -> Iterator[Snapshot | Refused]:
+        """What is kept of that partition, newest first; one made with none of these keys is refused, and the reason
+        names the first of them. Stop at the first that can be used."""
         ...
 
     def latest(self) -> Iterator[tuple[str, float, Mapping[str, Any]]]:

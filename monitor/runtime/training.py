@@ -84,7 +84,7 @@ class _Reader:
     def read(self, given: Iterable[tuple[str, Any]]) -> None:
         """Inputs as records have them, each with its place."""
         gathering, inputs = Gathering(), list[Input]()
-        reader = InputReader(gathering, self._limits, self._epoch)
+        reader = InputReader(gathering, self._limits, (self._epoch,))
         reader.bare_words = True  # not scanned for: look at every number
         for place, one in given:
             try:
@@ -96,7 +96,7 @@ class _Reader:
             if len(inputs) >= _CHUNK:
                 self.sketch(gathering, inputs)
                 gathering, inputs = Gathering(), []
-                reader = InputReader(gathering, self._limits, self._epoch)
+                reader = InputReader(gathering, self._limits, (self._epoch,))
         self.sketch(gathering, inputs)
 
     def sketch(self, gathering: Gathering, inputs: list[Input]) -> None:

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import BinaryIO, Final
 
+from elasticsearch import Elasticsearch
+
 from monitor.config.sinks import (
     ElasticsearchSettings,
     FileSettings,
@@ -13,7 +15,7 @@ from monitor.config.sinks import (
     StdoutSettings,
     WebhookSettings,
 )
-from monitor.sinks.client import connect
+from monitor.sinks.client import connect, looking
 from monitor.sinks.elasticsearch import ElasticsearchSink
 from monitor.sinks.ndjson import FileSink, StdoutSink
 from monitor.sinks.protocol import Sink
@@ -35,10 +37,18 @@ def build_sink(name: str, settings: SinkSettings, stdout: BinaryIO) -> Sink:
     """The sink of one section."""
     match settings:
         case ElasticsearchSettings():
-            return ElasticsearchSink(name, connect(settings), settings.namespace, settings.batch)
+            client, lookups = _clients(settings)
+            return ElasticsearchSink(
+                name, client, settings.namespace, settings.batch, lookups, lambda: _clients(settings)
+            )
         case WebhookSettings():
             return WebhookSink(name, settings)
         case FileSettings(path=path, rotate_mib=size):
             return FileSink(name, path, None if size is None else int(size * _MEBIBYTE))
         case StdoutSettings():
             return StdoutSink(name, stdout)
+
+
+def _clients(settings: ElasticsearchSettings) -> tuple[Elasticsearch, Elasticsearch | None]:
+    """What writes alerts, and what looks them up where that has a key of its own."""
+    return connect(settings), looking(settings)

@@ -34,3 +34,10 @@ def _tls(settings: ElasticsearchSettings) -> dict[str, Any]:
     files = {"ca_certs": tls.ca_file, "client_cert": tls.certificate_file, "client_key": tls.key_file}
     given = {key: str(path) for key, path in files.items() if path is not None}
     return given if tls.verify else given | {"verify_certs": False}
+
+
+def looking(settings: ElasticsearchSettings) -> Elasticsearch | None:
+    """A client with the key for looking alerts up; None where there is none of its own. Trouble as `connect`."""
+    if settings.lookup_key is None:
+        return None
+    return connect(settings.model_copy(update={"api_key": settings.lookup_key, "basic": None}))

@@ -104,12 +104,12 @@ class DeadLetters:
         try:
             if self._sealer is None:
                 raise ValueError("there is no key to open it with")
-            return self._sealer.open(row[4], _place(row[:4]))
+            return self._sealer.open(row[4], place_of(row[:4]))
         except ValueError as problem:
             raise Trouble(what=str(problem), where=where, mend="set `outbox.letters_key` as it was then") from None
 
     def _sealed(self, place: Place, content: bytes | None) -> bytes | None:
-        return None if self._sealer is None or content is None else self._sealer.seal(content, _place(place))
+        return None if self._sealer is None or content is None else self._sealer.seal(content, place_of(place))
 
     def replay(self, sink: str | None = None, numbers: Sequence[int] | None = None) -> int:
         """Gives refused alerts back to their sinks: those of one sink or of all, or only those with these numbers.
@@ -141,7 +141,7 @@ class DeadLetters:
             tally(connection, kind, _DROPPED, cursor.rowcount)
 
 
-def _place(place: Place) -> str:
+def place_of(place: Place) -> str:
     """Names a record for the sealer."""
     return "\0".join(map(str, place))
 

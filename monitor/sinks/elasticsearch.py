@@ -3,13 +3,15 @@
 The id of an alert is the id of its document and documents are only ever created, so that a second attempt meets the
 first one's document. That holds within one backing index only; therefore alerts are looked up across the whole stream
 before they are sent. Not only those that we ourselves are in doubt of: whoever takes a partition over makes the last
-alerts of its former owner again, and both deliver them (decision 0018).
+alerts of its former owner again, and both deliver them (decision 0018). A key of its own can do that, so that the
+one that writes cannot read; where nothing may be looked up, an alert can come twice over a rollover, and that is said.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -18,9 +20,12 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from monitor.alerts.finding import Finding
+from monitor.config.trouble import Trouble
 from monitor.formats.ecs import render_ecs
 from monitor.sinks.assets import asset
 from monitor.sinks.protocol import DELIVERED, Outcome
+
+log = logging.getLogger(__name__)
 
 _TRY_LATER: Final = frozenset({408, 425, 429, 502, 503, 504})
 _FIELD: Final = re.compile(r"field \[([^\]]+)\]")
@@ -39,16 +44,45 @@ def stream_name(namespace: str) -> str:
 class ElasticsearchSink:
     """Creates one ECS document for each alert."""
 
-    def __init__(self, name: str, client: Elasticsearch, namespace: str = "default", max_batch: int = 500) -> None:
+    def __init__(
+        self,
+        name: str,
+        client: Elasticsearch,
+        namespace: str = "default",
+        max_batch: int = 500,
+        lookups: Elasticsearch | None = None,
+        renew: Callable[[], tuple[Elasticsearch, Elasticsearch | None]] | None = None,
+    ) -> None:
+        """`lookups` is a client with a key of its own for looking alerts up. `renew` makes both anew with the secrets
+        as they are then; it is asked after the server has refused ours, so that a new key in the file counts without a
+        restart."""
         self.name: Final = name
         self.max_batch: Final = max_batch
-        self._client = client
+        self._client, self._lookups = client, lookups
+        self._renew = renew
+        self._refused = self._blind = False
         self._namespace = namespace
         self._stream = stream_name(namespace)
         self._fields = frozenset(field_names(asset("index-template")["template"]["mappings"]["properties"]))
 
     def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
         """Writes the alerts in one bulk request, or in several where the server finds one too large."""
+        try:
+            self._renewed()
+        except Trouble as trouble:  # the file is gone, or not written yet
+            return [Outcome("hold", f"status 401, and {trouble.what}")] * len(alerts)
+        outcomes = self._sent(alerts)
+        self._refused = any(outcome.reason.startswith("status 401") for outcome in outcomes)
+        return outcomes
+
+    def _renewed(self) -> None:
+        if self._refused and self._renew is not None:
+            fresh = self._renew()
+            self.close()
+            self._client, self._lookups = fresh
+            self._refused = self._blind = False
+
+    def _sent(self, alerts: Sequence[Finding]) -> list[Outcome]:
         try:
             present = self._present({alert.id for alert in alerts})
         except (TransportError, ApiError) as problem:
@@ -64,12 +98,17 @@ class ElasticsearchSink:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+        if self._lookups is not None:
+            self._lookups.close()
 
     def _present(self, ids: Collection[str]) -> frozenset[str]:
         """Which of the ids are in the stream already, in whatever backing index."""
+        if self._blind:
+            return frozenset()
+        asked = self._client if self._lookups is None else self._lookups
         try:
-            self._client.indices.refresh(index=self._stream, ignore_unavailable=True)
-            answer = self._client.search(
+            asked.indices.refresh(index=self._stream, ignore_unavailable=True)
+            answer = asked.search(
                 index=self._stream,
                 query={"ids": {"values": sorted(ids)}},
                 size=len(ids),
@@ -78,7 +117,13 @@ class ElasticsearchSink:
                 allow_partial_search_results=False,
             )
         except ApiError as problem:
-            if problem.status_code == 403:  # the role may only write: the newest backing index still knows its ids
+            if problem.status_code == 403 and self._lookups is None:
+                # the key may only write: the newest backing index still knows its ids
+                self._blind = True
+                log.warning(
+                    "alerts cannot be looked up: after a rollover one can come twice; give this sink a lookup_key",
+                    extra={"sink": self.name},
+                )
                 return frozenset()
             raise
         return frozenset(hit["_id"] for hit in answer["hits"]["hits"])

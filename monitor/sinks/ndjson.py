@@ -54,7 +54,7 @@ class FileSink:
     def _open(self) -> FileIO:
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o640)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = FileIO(descriptor, "r+")
             _sync_folder(self._path.parent)
             mend(self._file)

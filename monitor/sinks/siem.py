@@ -28,6 +28,7 @@ OLDEST: Final[Version] = (8, 14)  # the first with a data stream lifecycle that 
 NEWEST: Final[Version] = (9, 99)
 
 _MARK: Final = "probewatch"
+_FIELDS: Final = frozenset({"trial", "platinum", "enterprise"})  # licences that know security of single fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +98,45 @@ def install(client: Elasticsearch, namespace: str = "default", days: float = 180
 
 
 def make_api_key(client: Elasticsearch) -> str:
-    """Makes an API key that may write alerts, and nothing else, for a year; its encoded form, for the settings'
+    """Makes an API key that may create alerts, and nothing else, for a year; its encoded form, for the settings'
     `api_key`. It cannot be shown again. Trouble as in `install`."""
     with _explained():
         answer = _send(client, api_key_request())
     return str(answer["encoded"])
 
 
+def make_lookup_key(client: Elasticsearch) -> tuple[str, bool]:
+    """Makes an API key that may look up which alerts are there, for a year: its encoded form, for the settings'
+    `lookup_key`, and whether it sees nothing but their ids, which takes a licence that knows security of single fields;
+    under any other it can read the alerts. Trouble as in `install`."""
+    with _explained():
+        ids_alone = _license(client) in _FIELDS
+        answer = _send(client, lookup_key_request(ids_alone))
+    return str(answer["encoded"]), ids_alone
+
+
 def api_key_request() -> Request:
     """The request behind `make_api_key`."""
-    body = asset("api-key") | {"metadata": {"managed_by": _MARK}}
-    return Request("API key of the writer", "POST", "/_security/api_key", body)
+    return Request("API key of the writer", "POST", "/_security/api_key", _of_ours("api-key"))
+
+
+def lookup_key_request(ids_alone: bool) -> Request:
+    """The request behind `make_lookup_key`."""
+    body = _of_ours("lookup-key")
+    if ids_alone:
+        for part in body["role_descriptors"]["probewatch-lookup"]["indices"]:
+            part["field_security"] = {"grant": ["_id"]}
+    return Request("API key for looking alerts up", "POST", "/_security/api_key", body)
+
+
+def _of_ours(name: str) -> dict[str, Any]:
+    return asset(name) | {"metadata": {"managed_by": _MARK}}
+
+
+def _license(client: Elasticsearch) -> str:
+    """The sort of licence that the server runs under."""
+    answer = _send(client, Request("licence", "GET", "/_license"))
+    return str(answer["license"]["type"])
 
 
 def server_version(client: Elasticsearch) -> Version:

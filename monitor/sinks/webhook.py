@@ -23,6 +23,7 @@ from monitor.config.secret import Secret
 from monitor.config.sinks import TlsSettings, WebhookSettings, address_problem
 from monitor.config.trouble import Trouble
 from monitor.formats.native import moment, render
+from monitor.sinks.guard import Forbidden, guarded
 from monitor.sinks.protocol import DELIVERED, Outcome
 
 _PREFIX: Final = "whsec_"
@@ -65,6 +66,8 @@ class WebhookSink:
                 response.read1(_REST)  # one look: who answers in drips gets no more of our time
             finally:
                 response.close()
+        except Forbidden:
+            return Outcome("hold", "the receiver's address is not public; see the setting `networks`")
         except (HTTPError, LocationValueError) as problem:  # their text holds the address
             return Outcome("retry", f"no answer: {type(problem).__name__}", doubtful=True)
         return self._outcome(response.status, response.headers.get("retry-after"))
@@ -137,7 +140,7 @@ def _pool(settings: WebhookSettings) -> urllib3.PoolManager:
     }
     if settings.proxy is not None:
         return urllib3.ProxyManager(settings.proxy, **options)
-    return urllib3.PoolManager(**options)
+    return guarded(settings.networks, options)
 
 
 def _tls(tls: TlsSettings) -> dict[str, Any]:

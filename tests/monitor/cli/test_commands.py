@@ -323,6 +323,10 @@ def test_every_fault_is_told_and_not_only_the_first(
     monkeypatch.setenv("HOOK_SECRET", "whsec_aaaa")
     rows = {row.name: vars_of(row) for row in network_checks(tmp_path / "p.toml")}
     assert rows["sink soc"]["text"] == "no answer: ConnectionError"
+    assert rows["sink hook"]["text"] == "the receiver's address is not public"
+    with (tmp_path / "p.toml").open("a") as file:
+        file.write('networks = ["127.0.0.0/8"]\n')
+    rows = {row.name: vars_of(row) for row in network_checks(tmp_path / "p.toml")}
     assert rows["sink hook"]["text"] == "the webhook cannot be reached: ConnectionRefusedError"
     assert "hunter2" not in str(rows)
 

@@ -51,6 +51,9 @@ class Engine:
     def marks(self) -> Any:
         return dict(self.counts)
 
+    def tells(self, marks: Any) -> bool:
+        return True
+
     def changes(self, marks: Any) -> dict[str, NDArray[Any]]:
         return self.dump()
 

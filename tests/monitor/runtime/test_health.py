@@ -1,12 +1,15 @@
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from clock import Clock
+from pydantic import ValidationError
 
 from monitor.config.runtime import HealthSettings
+from monitor.config.secret import Secret
 from monitor.config.trouble import Trouble
 from monitor.runtime.health import HealthServer, Pulse
 from monitor.runtime.metrics import Metrics
@@ -33,12 +36,28 @@ def server(pulse: Pulse, metrics: Metrics) -> Iterator[HealthServer]:
         yield running
 
 
-def ask(server: HealthServer, path: str) -> tuple[int, str]:
+def ask(server: HealthServer, path: str, authorization: str = "") -> tuple[int, str]:
+    headers = {"Authorization": authorization} if authorization else {}
     try:
-        with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=5) as answer:
+        with urlopen(Request(f"http://127.0.0.1:{server.port}{path}", headers=headers), timeout=5) as answer:
             return answer.status, answer.read().decode()
     except HTTPError as error:
         return error.code, error.read().decode()
+
+
+def test_what_others_reach_needs_a_token(pulse: Pulse, metrics: Metrics, tmp_path: Path) -> None:
+    for address in ("0.0.0.0", "::", "", "monitor.example.org", "10.0.0.1"):
+        with pytest.raises(ValidationError, match="needs a token"):
+            HealthSettings(address=address)
+    (tmp_path / "token").write_text("open sesame\n")
+    settings = HealthSettings(address="0.0.0.0", port=0, token=Secret(file=tmp_path / "token"))
+    with HealthServer(settings, pulse, metrics) as server:
+        for path in ("/metrics", "/status", "/healthz", "/readyz", "/other"):
+            assert ask(server, path)[0] == 401
+            assert ask(server, path, "Bearer wrong")[0] == 401
+            assert ask(server, path, "Basic open sesame")[0] == 401
+        assert ask(server, "/healthz", "Bearer open sesame") == (200, "alive\n")
+        assert "sesame" not in ask(server, "/metrics")[1] + repr(settings)
 
 
 def test_healthy_while_polls_return(server: HealthServer, pulse: Pulse, clock: Clock) -> None:

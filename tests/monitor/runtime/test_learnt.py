@@ -46,7 +46,7 @@ def test_what_was_written_is_read(file: Path, lesson: dict[str, Any]) -> None:
 
 
 def test_another_key_is_refused(file: Path) -> None:
-    with pytest.raises(Trouble, match=r"it was made with key test:.* and the key is now test:") as caught:
+    with pytest.raises(Trouble, match=r"it was made with key \w+, and the key is now \w+") as caught:
         load(file, OTHER, recorded.every())
     assert "probewatch learn" in caught.value.mend
 

@@ -43,9 +43,11 @@ class Loopback:
 
 
 @contextmanager
-def loopback(script: Script, certificate: tuple[Path, Path] | None = None) -> Iterator[Loopback]:
+def loopback(
+    script: Script, certificate: tuple[Path, Path] | None = None, authority: Path | None = None
+) -> Iterator[Loopback]:
     """Serves until the block ends; every request goes through the script, each on a thread of its own. With a
-    certificate and its key: over TLS."""
+    certificate and its key: over TLS; with an authority: with clients alone that it vouches for."""
     calls: list[Call] = []
     over = threading.Event()
 
@@ -79,6 +81,9 @@ def loopback(script: Script, certificate: tuple[Path, Path] | None = None) -> It
     if certificate is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
+        if authority is not None:
+            context.load_verify_locations(authority)
+            context.verify_mode = ssl.CERT_REQUIRED
         server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

@@ -30,6 +30,7 @@ def test_alerts_reach_every_sink_that_is_set(tmp_path: Path) -> None:
             {
                 "hook": {
                     "type": "webhook",
+                    "networks": ["127.0.0.0/8"],
                     "url": {"file": tmp_path / "url"},
                     "secrets": [{"file": tmp_path / "whsec"}],
                 },

@@ -26,7 +26,7 @@ from monitor.sinks.elasticsearch import ElasticsearchSink, field_names, stream_n
 from monitor.sinks.siem import NAME, Done, console, install, make_api_key, requests
 
 ROOT = Path(__file__).parents[3]
-ASSETS = ("index-template", "ingest-pipeline", "role-writer", "role-reader", "api-key")
+ASSETS = ("index-template", "ingest-pipeline", "role-writer", "role-reader", "api-key", "lookup-key")
 TARGETS_HAVE = {"keyword", "text", "date", "long", "double", "float", "boolean", "ip", "object", "flattened"}
 
 
@@ -157,6 +157,8 @@ def test_with_security_the_writers_key_writes_and_cannot_do_more(secured_elastic
     sink = ElasticsearchSink("search", writer, "secured")
     assert [outcome.verdict for outcome in sink.send([EXAMPLE])] == ["delivered"]
     assert [outcome.verdict for outcome in sink.send([EXAMPLE], {EXAMPLE.id})] == ["delivered"]
+    assert [outcome.verdict for outcome in ElasticsearchSink("s", writer, "other").send([EXAMPLE])] == ["hold"]
+    install(admin, "other")
     assert [outcome.verdict for outcome in ElasticsearchSink("s", writer, "other").send([EXAMPLE])] == ["delivered"]
     with pytest.raises(Trouble, match="we may not do that"):
         install(writer, "secured")

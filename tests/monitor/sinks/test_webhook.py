@@ -37,6 +37,7 @@ def keep(folder: Path, name: str, text: str) -> Secret:
 
 def settings(folder: Path, url: str, secrets: Sequence[str] = (OLD,), **more: Any) -> WebhookSettings:
     kept = tuple(keep(folder, f"secret-{n}", text) for n, text in enumerate(secrets))
+    more = {"networks": ["127.0.0.0/8"]} | more
     return WebhookSettings(type="webhook", url=keep(folder, "url", url), secrets=kept, **more)
 
 

@@ -1,0 +1,48 @@
+"""`probewatch key`: what is needed when the key is exchanged."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from monitor.cli.options import config_file, loaded
+
+
+@click.group()
+def command() -> None:
+    """Prepare another key of pseudonyms.
+
+    Example: probewatch key sketches --config probewatch.toml --to /etc/probewatch/sketches.key
+    """
+
+
+@command.command()
+@config_file
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="A new file; only its owner can read it.")
+def sketches(config: Path | None, to: Path) -> None:
+    """Write the key of sketches to a file, for `keys.sketches`.
+
+    Do this before the secret is exchanged: with it, inputs can still be compared with earlier ones. Nobody gets from it
+    to the secret, or to the key of pseudonyms.
+
+    Example: probewatch key sketches --config probewatch.toml --to /etc/probewatch/sketches.key
+    """
+    import os
+    from base64 import b64encode
+
+    from monitor.config.trouble import Trouble
+    from monitor.runtime.audit import append
+    from monitor.runtime.keys import keys_of
+    from monitor.runtime.paths import audit_path
+
+    settings = loaded(config).settings
+    keys = keys_of(settings.keys)
+    append(audit_path(settings), datetime.now(UTC), "key use", 1, keys.epoch, {"by": "key sketches"})
+    try:
+        with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(b64encode(keys.sketches) + b"\n")
+    except OSError as problem:
+        mend = "choose a path that is free and that you may write"
+        raise Trouble(what=f"the key cannot be written: {problem.strerror}", where=str(to), mend=mend) from None
