@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 
 ATLAS_EDITION: Final = "5.6.1"
 NIST_EDITION: Final = "AI 100-2 E2025"
+GAP: Final = "gap"  # nobody read a stretch of the log: no attack, and no detector speaks of it
 
 
 class UnknownFamily(LookupError):  # noqa: N818  (a statement, like KeyError)
@@ -168,6 +169,7 @@ FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(
             Family("access", "Unusual model access", (_API_ACCESS,), (), (), (_CONTROL, _TELEMETRY)),
             Family("novelty", "New kind of model traffic", (), (), (), (_TELEMETRY,)),
             Family("campaign", "Clients acting as one", (_PROXIES, _ACCOUNTS), (), (), (_CONTROL, _LIMIT)),
+            Family(GAP, "Records never read", (), (), (), (_TELEMETRY,)),
         )
     }
 )

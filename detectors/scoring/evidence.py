@@ -36,6 +36,7 @@ WORTH: Final[Mapping[str, float]] = MappingProxyType(
         "access": 0.55,
         "cost": 0.55,
         "novelty": 0.35,
+        "gap": 0.7,  # whatever was asked meanwhile
     }
 )
 

@@ -7,7 +7,7 @@ from hashlib import blake2b
 from typing import Any, Literal
 
 Status = Literal["open", "updated", "closed"]
-Tier = Literal["named", "novelty"]
+Tier = Literal["named", "novelty", "operations"]
 Severity = Literal["low", "medium", "high", "critical"]
 
 

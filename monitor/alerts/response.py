@@ -21,6 +21,7 @@ RESPONSES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "cost": ("throttle", "challenge", "block"),
         "access": ("challenge", "block"),
         "campaign": ("challenge", "block"),
+        "gap": ("keep the log for longer than an outage", "ask the models' own logs about this stretch"),
         "novelty": ("look at it", "name the profile if it is known"),
     }
 )

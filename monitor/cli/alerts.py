@@ -125,6 +125,8 @@ def write_list(found: Sequence[Finding], *, json: bool = False) -> None:
     for finding in found:
         several = finding.labels.get("clients", str(len(finding.members)))
         who = finding.client or (finding.members[0] if several == "1" else f"{several} clients")
+        if not finding.model:  # about the log, and about nobody
+            who = f"{finding.lineage.topic}-{finding.lineage.partition}"
         click.echo(
             f"{finding.finding[:12]}  {finding.status:7}  {finding.severity:8}  {finding.risk:3.0f}  "
             f"{moment(finding.updated_at)[:19]}Z  {finding.family}  {_plain(finding.model)}  {who}"

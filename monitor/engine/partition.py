@@ -27,6 +27,7 @@ from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
 from monitor.engine.findings import UNKNOWN, Findings
 from monitor.engine.flood import Flood
+from monitor.engine.gap import gap
 from monitor.engine.kinds import Profiles
 from monitor.engine.learning import Standing, standing
 from monitor.engine.learnt import Learnt, names_of, pack
@@ -82,7 +83,8 @@ class PartitionEngine:
         self._settings, self._bank, self._learnt = settings, bank, Learnt() if learnt is None else learnt
         self._court = Court(bank, settings, Profiles.of(settings, bank))
         self._origin = Origin() if origin is None else origin
-        self._findings = Findings(settings, self._court, lineage(partition, self._origin))
+        self._lineage = lineage(partition, self._origin)
+        self._findings = Findings(settings, self._court, self._lineage)
         self._callers, self._flood = Callers(self._court), Flood(settings.clients)
         self._views: dict[tuple[str, Shape], View] = {}
         self._shapes: Counter[str] = Counter()
@@ -149,6 +151,10 @@ class PartitionEngine:
             for verdict in verdicts.get(index, ()):
                 found.extend(self._findings.hear(verdict, int(clocks[index])))
         return found
+
+    def missed(self, first: int, following: int, reason: str, now: int) -> Finding:
+        """What is to be told of a stretch that nobody has read (`gap`). Changes nothing."""
+        return gap(self._settings.tenant, self._lineage, self._clock, first, following, reason, now)
 
     def _verdicts(self, queries: Queries) -> Iterator[Verdict]:
         known, which = shapes(queries)

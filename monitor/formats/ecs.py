@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from detectors.taxonomy import Family, Technique, family
+from detectors.taxonomy import GAP, Family, Technique, family
 from monitor.alerts.finding import Contribution, Finding
 from monitor.formats.native import Json, finite, moment, render
 from monitor.formats.severity import LEVELS
@@ -39,7 +39,8 @@ def render_ecs(finding: Finding, namespace: str = "default") -> Json:
         "event": _event(finding),
         "rule": _rule(finding, of),
         "observer": {"name": MODULE, "product": MODULE, "vendor": MODULE, "type": "ml-query-monitor"},
-        "service": {"name": finding.model, "type": "model"},
+        # a gap in the log is about no model
+        **({"service": {"name": finding.model, "type": "model"}} if finding.model else {}),
         "related": {"user": [*([] if finding.client is None else [finding.client]), *finding.members]},
         "probewatch": _own(finding),
     }
@@ -66,7 +67,7 @@ def _event(finding: Finding) -> Json:
         "id": finding.id,
         "sequence": finding.revision,
         "code": f"{MODULE}.{finding.family}",
-        "action": f"{finding.family}-suspected",
+        "action": f"{finding.family}-{'found' if finding.family == GAP else 'suspected'}",
         "module": MODULE,
         "dataset": DATASET,
         "provider": MODULE,

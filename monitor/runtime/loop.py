@@ -105,8 +105,9 @@ class Loop:
 
     def _feed(self, arrival: Arrival) -> _Fed:
         if isinstance(arrival, Quarantined):
-            self._watch.quarantined(arrival)
-            return _Fed(arrival.partition, arrival.next_offset, 1, (), (_letter(arrival),), {})
+            told = [self._partitions.missed(arrival, self._watch.now())] if arrival.lost else []
+            self._watch.quarantined(arrival, told)
+            return _Fed(arrival.partition, arrival.next_offset, 1, told, (_letter(arrival),), {})
         begun = self._watch.begin()
         decoded = self._decoder.decode(arrival)
         findings = self._partitions.feed(arrival.partition, decoded.queries)

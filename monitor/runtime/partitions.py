@@ -16,7 +16,7 @@ from monitor.record.raw import Partition
 from monitor.runtime.generations import program
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.snapshots import Arrays, FencedError, Refused, Snapshot, SnapshotStore
-from monitor.sources.protocol import Bounds
+from monitor.sources.protocol import Bounds, Quarantined
 
 if TYPE_CHECKING:
     from monitor.engine.partition import EngineStats, PartitionEngine
@@ -125,6 +125,11 @@ class Partitions:
             return held.engine.feed(queries)
         held.engine.feed(_part(queries, 0, known))
         return held.engine.feed(_part(queries, known, len(queries)))
+
+    def missed(self, stretch: Quarantined, now: int) -> Finding:
+        """What is to be told of a stretch that the log has lost; `now` in microseconds since 1970."""
+        engine = self._held[stretch.partition].engine
+        return engine.missed(stretch.first_offset, stretch.next_offset, stretch.reason, now)
 
     def advance(self, partition: Partition, next_offset: int, records: int) -> None:
         """Everything before `next_offset` has been fed, and its findings are safe."""

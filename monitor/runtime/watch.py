@@ -20,7 +20,6 @@ from monitor.sources.protocol import Quarantined, Source
 
 log = logging.getLogger(__name__)
 
-LOST: Final = frozenset({"expired", "log-restarted", "log-truncated"})  # reasons for which nobody has the records
 GAPS: Final = 16  # of each partition that are told
 _GAUGES_EVERY: Final = 2.0  # seconds; asking engines and brokers costs more than counting
 
@@ -70,6 +69,10 @@ class Watch:
             self._gauges_at = now
             self._gauges(source, partitions)
 
+    def now(self) -> int:
+        """Microseconds since 1970, for what the log has no time for."""
+        return int(self._clocks.wall() * 1e6)
+
     def begin(self) -> float:
         """Now, for the time of a step."""
         return self._clocks.steady()
@@ -84,18 +87,18 @@ class Watch:
         metrics.queries.inc(len(queries))
         for record in decoded.rejected:
             metrics.rejected.labels(record.reason).inc()
-        for finding in findings:
-            metrics.findings.labels(finding.family, finding.tier, finding.status).inc()
+        self._found(findings)
         if len(queries):
             self._newest = max(self._newest, int(queries.time.max()))
         metrics.step.observe(self._clocks.steady() - begun)
         self._pulse.beat()
 
-    def quarantined(self, stretch: Quarantined) -> None:
+    def quarantined(self, stretch: Quarantined, findings: Sequence[Finding]) -> None:
         """A stretch of a log could not be read. Where the log itself has lost it, we were blind for so long: that is
-        said loudly, and stays on the page /state for as long as we run."""
+        said loudly, beside the finding, and stays on the page /state for as long as we run."""
         self._metrics.quarantined.labels(stretch.reason).inc()
-        if stretch.reason not in LOST:
+        self._found(findings)
+        if not stretch.lost:
             return
         partition, missed = str(stretch.partition), max(0, stretch.next_offset - stretch.first_offset)
         self._metrics.missed.labels(partition, stretch.reason).inc(missed)
@@ -105,6 +108,10 @@ class Watch:
             "records are gone from the log before they were read; nothing is known of this stretch",
             extra={"partition": partition, "records": missed, **gap},
         )
+
+    def _found(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
+            self._metrics.findings.labels(finding.family, finding.tier, finding.status).inc()
 
     def full(self, full: bool) -> None:
         """Whether reading is paused because the outbox has no room."""

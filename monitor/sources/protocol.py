@@ -15,9 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from monitor.record.raw import Partition, RawBatch
+
+LOST: Final = frozenset({"expired", "log-restarted", "log-truncated"})  # reasons for which nobody has the records
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,11 @@ class Quarantined:
     first_offset: int
     next_offset: int
     reason: str
+
+    @property
+    def lost(self) -> bool:
+        """Whether the log itself has the records no more."""
+        return self.reason in LOST
 
 
 Arrival = RawBatch | Quarantined

@@ -40,14 +40,27 @@ class Cluster:
         self._pids |= {int(number): pid for number, pid in about["pids"].items()}
         return str(about["bootstrap"])
 
+    def leaders(self, topic: str) -> dict[int, int]:
+        """The leader of each partition."""
+        admin = KafkaAdminClient(bootstrap_servers=self.address)
+        try:
+            (about,) = admin.describe_topics([topic])
+        finally:
+            admin.close()
+        return {one["partition_index"]: one["leader_id"] for one in about["partitions"]}
+
     def move_leaders(self, topic: str, partitions: int, chance: Random) -> None:
-        """Each partition gets its replicas in another order, and the first of them as leader."""
+        """Each partition gets its replicas in another order, with another one than the leader of now as the first, and
+        that as leader."""
+        now = self.leaders(topic)
         admin = KafkaAdminClient(bootstrap_servers=self.address)
         try:
             orders = {}
             for number in range(partitions):
                 order = list(range(1, self.brokers + 1))
                 chance.shuffle(order)
+                if order[0] == now.get(number):
+                    order.append(order.pop(0))
                 orders[TopicPartition(topic, number)] = order
             with suppress(KafkaError):  # a broker that is down
                 admin.alter_partition_reassignments(orders)

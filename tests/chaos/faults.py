@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 from chaos.kill_points import STEPS, KillPoint, draw
+from chaos.lives import wait_until
 from chaos.world import World
 
 Fault = Callable[[World], None]
@@ -135,10 +136,12 @@ def kill_broker(world: World) -> None:
 
 
 def move_leaders(world: World) -> None:
-    """The partitions get other leaders."""
+    """Every partition gets another leader."""
     if world.cluster is not None:
-        world.cluster.move_leaders(world.scene.topic, len(world.scene.parts), world.chance)
-        _wait(world, 1.0)
+        cluster, topic = world.cluster, world.scene.topic
+        before = cluster.leaders(topic)
+        cluster.move_leaders(topic, len(world.scene.parts), world.chance)
+        wait_until(lambda: all(leader != before[at] for at, leader in cluster.leaders(topic).items()), str(before))
 
 
 def _swap(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -22,14 +23,16 @@ def play(
     seed: int,
     cluster: Cluster | str,
     faults: int = 5,
+    named: Sequence[str] = (),
 ) -> Judged:
-    """One round. `cluster`: brokers of our own, or the address of some that are left alone."""
+    """One round. `cluster`: brokers of our own, or the address of some that are left alone. `named`: these faults
+    and no others."""
     chance = Random(f"round {seed}")
     own = cluster if isinstance(cluster, Cluster) else None
     brokers = cluster if isinstance(cluster, str) else cluster.address
     known = ANYWHERE | (WITH_A_CLUSTER if own else {})
-    chosen = chance.sample(sorted(known), faults)
-    if own and not set(chosen) & WITH_A_CLUSTER.keys():
+    chosen = list(named) or chance.sample(sorted(known), faults)
+    if own and not named and not set(chosen) & WITH_A_CLUSTER.keys():
         chosen[chance.randrange(faults)] = chance.choice(sorted(WITH_A_CLUSTER))
     with world(nursery, folder, scene, brokers, own, search, chance) as made:
         for number in range(chance.randint(1, 3)):

@@ -1,20 +1,46 @@
-"""A short share of the chaos; `make chaos` plays more of it."""
+"""Rounds of faults and kills. What has no mark `chaos` is the short share that runs with all tests."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 
 import pytest
+from chaos.cluster import Cluster
 from chaos.kills import passage
 from chaos.nursery import Nursery
 from chaos.rounds import play
-from chaos.scene import Oracle, Scene
+from chaos.scene import Oracle, Scene, fill, lines, oracle
 from services.launch import Server
 
-pytestmark = [pytest.mark.servers, pytest.mark.chaos, pytest.mark.timeout(600)]
+from monitor.config.settings import Settings
+
+# starting servers and compiling kernels is not what is timed
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(600, func_only=True)]
+SHARE = ("search half", "search rolled", "rebalance", "webhook 500", "kill")
 
 
+def test_a_few_kills(
+    nursery: Nursery, scene: Scene, quiet: Oracle, kafka: Server, elasticsearch: Server, tmp_path: Path
+) -> None:
+    seed = SystemRandom().randrange(1_000_000)
+    print(f"seed {seed}")
+    chance = Random(f"a few kills {seed}")
+    found = passage(nursery, tmp_path, scene, quiet, kafka.address, elasticsearch.address, chance, most=5)
+    assert found.good, (seed, found)
+    assert found.kills == 5
+
+
+def test_faults_of_the_far_sides_and_a_rebalance(
+    nursery: Nursery, scene: Scene, quiet: Oracle, kafka: Server, elasticsearch: Server, tmp_path: Path
+) -> None:
+    seed = SystemRandom().randrange(1_000_000)
+    print(f"seed {seed}")
+    found = play(nursery, tmp_path, scene, quiet, elasticsearch.address, seed, kafka.address, named=SHARE)
+    assert found.good, (seed, found)
+
+
+@pytest.mark.chaos
 @pytest.mark.parametrize("seed", [3])
 def test_a_round_of_faults(
     nursery: Nursery, scene: Scene, quiet: Oracle, kafka: Server, elasticsearch: Server, tmp_path: Path, seed: int
@@ -23,6 +49,7 @@ def test_a_round_of_faults(
     assert found.good, found
 
 
+@pytest.mark.chaos
 def test_a_dozen_kills(
     nursery: Nursery, scene: Scene, quiet: Oracle, kafka: Server, elasticsearch: Server, tmp_path: Path
 ) -> None:
@@ -30,3 +57,17 @@ def test_a_dozen_kills(
     found = passage(nursery, tmp_path, scene, quiet, kafka.address, elasticsearch.address, chance, most=12)
     assert found.good, found
     assert found.kills == 12
+
+
+@pytest.mark.chaos
+def test_leaders_move_under_load(nursery: Nursery, key: None, elasticsearch: Server, tmp_path: Path) -> None:
+    cluster = Cluster(tmp_path / "cluster")
+    try:
+        scene = fill(cluster.address, lines(8_000, 4), cluster.brokers)
+        wanted, before = oracle(scene, Settings()), cluster.leaders(scene.topic)
+        found = play(nursery, tmp_path, scene, wanted, elasticsearch.address, 1, cluster, named=["move leaders"] * 3)
+        # each move asserts that every partition got another leader
+        assert found.good, found
+        assert cluster.leaders(scene.topic).keys() == before.keys()
+    finally:
+        cluster.stop()

@@ -58,7 +58,7 @@ def test_the_edition_is_that_of_the_pinned_table() -> None:
 def test_the_families_are_those_that_findings_may_carry() -> None:
     assert set(FAMILIES) == {
         *("inversion", "attribute-inference", "property-inference", "membership-inference", "extraction", "evasion"),
-        *("backdoor-probing", "llm-leakage", "cost", "access", "novelty", "campaign"),
+        *("backdoor-probing", "llm-leakage", "cost", "access", "novelty", "campaign", "gap"),
     }
     assert all(name == entry.name for name, entry in FAMILIES.items())
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import orjson
 import pytest
-from findings import EXAMPLE, finding, findings
+from findings import EXAMPLE, STARTED, finding, findings
 from hypothesis import given, settings
 
 from monitor.alerts.finding import Contribution, Finding
+from monitor.engine.gap import gap
 from monitor.formats.ecs import headline, render_ecs
 from monitor.formats.native import parse
 from monitor.formats.severity import LEVELS
@@ -30,6 +31,7 @@ GOLDEN: dict[str, Finding] = {
     ),
     "cost-closed": finding(family="cost", status="closed", severity="medium", revision=7, evidence=()),
     "novelty": finding(family="novelty", tier="novelty", severity="low", profile=None, response=()),
+    "gap": gap("default", EXAMPLE.lineage, STARTED, 300, 450, "expired", STARTED + 86_400_000_000),
 }
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Exposure, Finding, Lineage, finding_id
+from monitor.engine.gap import gap
 from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.snapshots import Arrays
 from monitor.sources.protocol import Arrival, Assignment, Bounds, Progress, Quarantined
@@ -47,6 +48,10 @@ class Engine:
             if self.counts[client] % 7 == 0:
                 found.append(self._finding(client.hex(), self.counts[client] // 7, offset, time))
         return found
+
+    def missed(self, first: int, following: int, reason: str, now: int) -> Finding:
+        origin = Lineage(self.partition.topic, self.partition.number, 0, 0, "1", "", ())
+        return gap("default", origin, 0, first, following, reason, now)
 
     def marks(self) -> Any:
         return dict(self.counts)
