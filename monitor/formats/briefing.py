@@ -122,8 +122,8 @@ def _state(finding: Finding) -> str:
 def _exposure(exposure: Exposure) -> str:
     classes = f", {exposure.classes_seen} of {exposure.classes_known} classes" if exposure.classes_known else ""
     return (
-        f"{exposure.answered:,} of {exposure.queries:,} queries answered, {exposure.distinct_inputs:,} different inputs, "
-        f"about {exposure.output_bits:,.6g} bits disclosed{classes}"
+        f"{exposure.answered:,} of {exposure.queries:,} queries answered, {exposure.distinct_inputs:,} different "
+        f"inputs, about {exposure.output_bits:,.6g} bits disclosed{classes}"
     )
 
 

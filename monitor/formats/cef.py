@@ -10,6 +10,7 @@ from typing import Final
 
 from detectors.taxonomy import family
 from monitor.alerts.finding import Finding
+from monitor.alerts.words import plain
 from monitor.formats.briefing import brief
 from monitor.formats.ecs import MODULE, headline
 from monitor.formats.native import finite
@@ -73,7 +74,7 @@ def extension(finding: Finding, link: str | None) -> dict[str, str]:
         "cnt": str(min(max(exposure.queries, 0), 2**31 - 1)),
         "reason": cut(told.reason, SHORT),
         "msg": cut(f"{told.title}. {told.exposure}", SHORT),
-        "request": "" if link is None else cut(link, SHORT),
+        "request": "" if link is None else cut(plain(link), SHORT),
         "cn1": str(min(finding.revision, _LONGEST)),
         "cn1Label": "Revision",
         "cn2": str(min(exposure.answered, _LONGEST)),

@@ -11,6 +11,7 @@ from typing import Final
 
 from detectors.taxonomy import family
 from monitor.alerts.finding import Finding
+from monitor.alerts.words import plain
 from monitor.formats.briefing import brief
 from monitor.formats.ecs import MODULE, headline
 from monitor.formats.native import finite, moment
@@ -30,7 +31,7 @@ def render_leef(finding: Finding, link: str | None = None) -> str:
 
 
 def _attributes(finding: Finding, link: str | None) -> dict[str, str]:
-    """The keys of LEEF first (cat, sev, devTime, devTimeFormat, usrName, identSrc is not ours), then our own."""
+    """The predefined keys first, then our own."""
     told = brief(finding)
     return {
         "cat": finding.family,
@@ -52,5 +53,5 @@ def _attributes(finding: Finding, link: str | None) -> dict[str, str]:
         "members": cut(" ".join(finding.members), FIELD),
         "group": cut(finding.group or "", FIELD),
         "labels": cut(", ".join(f"{key}: {value}" for key, value in finding.labels.items()), FIELD),
-        "url": "" if link is None else link,
+        "url": "" if link is None else plain(link),
     }

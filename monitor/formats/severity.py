@@ -32,25 +32,9 @@ class Level:
 
 LEVELS: Final[Mapping[Severity, Level]] = MappingProxyType(
     {
-        "low": Level(
-            elastic=21, ocsf=2, cef=3, leef=3, pagerduty="info", sentinel="Low", syslog=5, sigma="low", otel=9
-        ),
-        "medium": Level(
-            elastic=47, ocsf=3, cef=6, leef=5, pagerduty="warning", sentinel="Medium", syslog=4, sigma="medium", otel=13
-        ),
-        "high": Level(
-            elastic=73, ocsf=4, cef=8, leef=8, pagerduty="error", sentinel="High", syslog=3, sigma="high", otel=17
-        ),
-        "critical": Level(
-            elastic=99,
-            ocsf=5,
-            cef=10,
-            leef=10,
-            pagerduty="critical",
-            sentinel="High",
-            syslog=2,
-            sigma="critical",
-            otel=21,
-        ),
+        "low": Level(21, 2, 3, 3, "info", "Low", 5, "low", 9),
+        "medium": Level(47, 3, 6, 5, "warning", "Medium", 4, "medium", 13),
+        "high": Level(73, 4, 8, 8, "error", "High", 3, "high", 17),
+        "critical": Level(99, 5, 10, 10, "critical", "High", 2, "critical", 21),
     }
 )

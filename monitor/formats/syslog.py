@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from monitor.alerts.finding import Finding
+from monitor.alerts.words import plain
 from monitor.formats.briefing import brief
 from monitor.formats.ecs import MODULE
 from monitor.formats.native import finite, moment
@@ -58,7 +59,7 @@ def _structured(finding: Finding, link: str | None) -> str:
         "client": finding.client or "",
         "members": " ".join(finding.members),
         "group": finding.group or "",
-        "url": link or "",
+        "url": "" if link is None else plain(link),
     }
     told = (f' {key}="{escaped(cut_bytes(value, VALUE))}"' for key, value in values.items() if value)
     return f"[{SD_ID}{''.join(told)}]"
