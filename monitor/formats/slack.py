@@ -1,7 +1,7 @@
 """A finding as a message of Slack in Block Kit, to be read in ninety seconds.
 
-Texts of a finding are escaped (`&`, `<`, `>`) and sent verbatim, so that nobody is called by `<!channel>` and no link is
-made of a name.
+Texts of a finding are escaped (`&`, `<`, `>`) and sent verbatim, so that nobody is called by `<!channel>` and no
+link is made of a name.
 """
 
 from __future__ import annotations
