@@ -29,12 +29,27 @@ HOSTILE: Final = finding(
     response=(NASTY[5],),
 )
 
+CLIMB: Final = Evidence(
+    "inversion",
+    "climb",
+    "inversion",
+    0.94,
+    38_900.0,
+    (Contribution("near", 0.97, 0.05, 1.0), Contribution("record_highs", 61.0, 4.0, 0.9)),
+)
+MIXED: Final = Evidence("extraction", "mixup", "extraction", 0.9, 6e6, (Contribution("noisy", 0.7, 0.01, 0.9),))
+
 CASES: Final[dict[str, Finding]] = {
-    "named": finding(revision=1, status="open"),
+    "named": finding(revision=1, status="open", title="Model inversion suspected", evidence=(CLIMB,)),
     "updated": EXAMPLE,
     "closed": finding(family="cost", status="closed", severity="medium", revision=7, evidence=()),
     "campaign": finding(
-        family="extraction", members=("c1.aaaa", "c1.bbbb", "c1.cccc", "c1.dddd"), severity="critical", group=None
+        family="extraction",
+        members=("c1.aaaa", "c1.bbbb", "c1.cccc", "c1.dddd"),
+        severity="critical",
+        group=None,
+        title="Model extraction suspected",
+        evidence=(MIXED,),
     ),
     "novelty": finding(
         family="novelty",

@@ -9,7 +9,7 @@ from typing import Final
 from detectors.taxonomy import family
 from monitor.alerts.finding import Evidence, Exposure, Finding
 from monitor.alerts.guidance import GUIDANCE
-from monitor.alerts.words import claim, number, striking
+from monitor.alerts.words import TESTS, claim, number, striking
 
 PIECES: Final = 3  # pieces of evidence that are told
 _MEMBERS: Final = 3  # of a campaign, by name
@@ -77,7 +77,8 @@ def who(finding: Finding) -> str:
     """
     if finding.client is not None:
         return f"client {finding.client}"
-    several = finding.labels.get("clients", str(len(finding.members) or ""))
+    counted = (finding.labels.get(name) for name in ("clients", "folded_clients"))
+    several = next((count for count in counted if count), str(len(finding.members) or ""))
     named = ", ".join(finding.members[:_MEMBERS])
     if not several:
         return "a client"
@@ -101,7 +102,9 @@ def _reason(finding: Finding) -> str:
         return finding.reason
     piece = _measured(finding.evidence[0])
     numbers = ", ".join(number(one) for one in striking(piece))
-    return f"The caller {claim(piece)}{f': {numbers}' if numbers else ''}."
+    named = f"{piece.detector}/{piece.test}"
+    said = f"The caller {claim(piece)}" if named in TESTS else f"The test {named} speaks against the caller"
+    return f"{said}{f': {numbers}' if numbers else ''}."
 
 
 def _line(piece: Evidence) -> str:

@@ -47,7 +47,6 @@ def render_teams(finding: Finding, link: str | None = None) -> Json:
         "version": "1.5",
         "body": body,
         "fallbackText": cut_bytes(f"{told.title} ({finding.severity})", FIELD),
-        "msteams": {"width": "Full"},
     }
     if link is not None:
         card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the finding", "url": link}]
