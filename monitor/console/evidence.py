@@ -6,9 +6,9 @@ from typing import Final
 
 from detectors.taxonomy import family as taxonomy
 from monitor.alerts.finding import Contribution, Evidence, Finding
+from monitor.alerts.words import SHARES, claim, measured, written
 from monitor.console.cases import Case, main_evidence
 from monitor.console.markup import facts, link, safe, tag
-from monitor.console.words import SHARES, claim, measured, written
 from monitor.formats.native import moment
 
 _LARGE: Final = 1e6  # from here on numbers are written with an exponent

@@ -13,7 +13,7 @@ from detectors.scoring.named import NamedTests
 from detectors.sketch.queries import KINDS
 from detectors.taxonomy import family
 from monitor.alerts.finding import Evidence
-from monitor.console.words import claim, measured
+from monitor.alerts.words import claim, measured
 
 _HEAD: Final = """\
 # Detectors

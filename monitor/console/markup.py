@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
-from monitor.console.words import plain
+from monitor.alerts.words import plain
 
 
 def safe(value: object) -> str:

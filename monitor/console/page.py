@@ -11,6 +11,7 @@ from typing import Final
 from detectors.features.layout import FIRST_BLOCK
 from detectors.taxonomy import ATLAS_EDITION
 from detectors.taxonomy import family as taxonomy
+from monitor.alerts.words import claim, number, striking
 from monitor.console.cases import Account, Case, Kind, Missed, main_evidence
 from monitor.console.evidence import panel
 from monitor.console.markup import link, safe, table, tag
@@ -18,7 +19,7 @@ from monitor.console.play import Played
 from monitor.console.recordings import Label
 from monitor.console.story import got, unheard
 from monitor.console.timeline import timeline
-from monitor.console.words import KINDS, claim, number, short, striking
+from monitor.console.words import KINDS, short
 
 _TEMPLATE: Final = Path(__file__).with_name("page.html")
 _HEADS: Final = ("Severity", "Client", "Attack family", "Model", "Risk", "Queries until named", "Why")

@@ -11,10 +11,11 @@ from typing import Final
 from click import style
 
 from detectors.taxonomy import family as taxonomy
+from monitor.alerts.words import claim, number, plain, striking
 from monitor.console.cases import Account, Case, Kind, Missed, main_evidence
 from monitor.console.play import Played
 from monitor.console.recordings import Label
-from monitor.console.words import KINDS, claim, number, plain, short, striking
+from monitor.console.words import KINDS, short
 
 WIDTH: Final = 100  # columns
 _COLOURS: Final = {"critical": "red", "high": "yellow", "medium": "cyan", "low": "blue"}

@@ -15,7 +15,8 @@ class Level:
     """One severity in the words and numbers of others.
 
     `elastic` has to be one of 21, 47, 73 and 99: the promotion rule of Kibana takes any other number for medium.
-    `syslog` (GELF has the same numbers) counts downwards.
+    `syslog` (GELF has the same numbers) counts downwards. `otel` is the SeverityNumber of OpenTelemetry's logs: the
+    first of INFO, WARN, ERROR and FATAL.
     """
 
     elastic: int
@@ -26,17 +27,14 @@ class Level:
     sentinel: str
     syslog: int
     sigma: str
+    otel: int
 
 
 LEVELS: Final[Mapping[Severity, Level]] = MappingProxyType(
     {
-        "low": Level(elastic=21, ocsf=2, cef=3, leef=3, pagerduty="info", sentinel="Low", syslog=5, sigma="low"),
-        "medium": Level(
-            elastic=47, ocsf=3, cef=6, leef=5, pagerduty="warning", sentinel="Medium", syslog=4, sigma="medium"
-        ),
-        "high": Level(elastic=73, ocsf=4, cef=8, leef=8, pagerduty="error", sentinel="High", syslog=3, sigma="high"),
-        "critical": Level(
-            elastic=99, ocsf=5, cef=10, leef=10, pagerduty="critical", sentinel="High", syslog=2, sigma="critical"
-        ),
+        "low": Level(21, 2, 3, 3, "info", "Low", 5, "low", 9),
+        "medium": Level(47, 3, 6, 5, "warning", "Medium", 4, "medium", 13),
+        "high": Level(73, 4, 8, 8, "error", "High", 3, "high", 17),
+        "critical": Level(99, 5, 10, 10, "critical", "High", 2, "critical", 21),
     }
 )

@@ -9,8 +9,9 @@ from installed import REPOSITORY
 
 from detectors.contract import Detector
 from monitor.alerts.finding import Contribution, Evidence
+from monitor.alerts.words import NUMBERS, SHARES, TESTS, because, measured, number, striking, written
 from monitor.console.recordings import labels, recording
-from monitor.console.words import KINDS, NUMBERS, SHARES, TESTS, because, measured, number, striking, written
+from monitor.console.words import KINDS
 from monitor.record.keys import Keys
 
 POINTS = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["entry-points"]["probewatch.detectors"]

@@ -1,0 +1,87 @@
+"""What an analyst is told beside a finding: what the attack is after, which honest use looks like it, where to look.
+
+One place for all families; renderers and pages take the text from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """Of one family: `aim`, what the attacker would get; `false_alarm`, the honest use that leaves the same trace;
+    `look`, what tells the two apart."""
+
+    aim: str
+    false_alarm: str
+    look: str
+
+
+GUIDANCE: Final[Mapping[str, Guidance]] = MappingProxyType(
+    {
+        "inversion": Guidance(
+            "Pictures or records that show what the training data of a class look like.",
+            "A filter or a design that is tuned by the model's confidence, or a tool that explains single answers.",
+            "Do the inputs begin as real ones and stay so? Then it is tuning; an attack begins with noise.",
+        ),
+        "attribute-inference": Guidance(
+            "A sensitive column of people whose other columns are known.",
+            "A fairness audit, a what-if page or dependence plots that sweep one column.",
+            "Is the swept column sensitive, and are the records those of real people the caller should not know?",
+        ),
+        "property-inference": Guidance(
+            "A property of the training data as a whole, from how versions of the model differ.",
+            "A release test that replays one set of inputs against each version.",
+            "Does the caller belong to the team that releases the model?",
+        ),
+        "membership-inference": Guidance(
+            "Whether given records were among the training data.",
+            "Augmented copies for steadier answers, robustness tests, or the owner's evaluation on training data.",
+            "Are the base records the caller's own customers, and does a steadier answer come of the copies?",
+        ),
+        "extraction": Guidance(
+            "A copy of the model that answers as it does.",
+            "A load test, a scan of the whole input space for documentation, or explanations with redrawn columns.",
+            "Are the inputs ones that a customer has? Has the account a reason for that volume?",
+        ),
+        "evasion": Guidance(
+            "An input that the model takes for something else.",
+            "Counterfactual explanations, occlusion or robustness reports, a camera on a scene near a boundary.",
+            "Does the chain end as soon as the answer flips, and is the flipped answer worth something to the caller?",
+        ),
+        "backdoor-probing": Guidance(
+            "The trigger that makes a poisoned model give one answer to every input.",
+            "A watermark, a frame or a logo on every input, or a test of robustness against patches.",
+            "Is the patch part of the caller's ordinary inputs? Test the model with it: a trigger works for anybody.",
+        ),
+        "llm-leakage": Guidance(
+            "Training text, hidden instructions, or a student model that reasons alike.",
+            "A benchmark harness, templates of an application, or structured output with fixed biases.",
+            "Are the prompts written by many people or by one program? Do the answers hold known passages?",
+        ),
+        "cost": Guidance(
+            "Your budget, or the service's availability for others.",
+            "A migration, a backfill, a launch, or retries without back-off.",
+            "Did the caller announce it? Is most of it retries of requests that failed on our side?",
+        ),
+        "access": Guidance(
+            "A key or a model that the caller was not given.",
+            "An expired key that nobody renewed, or an office behind one address.",
+            "Were the keys valid once, and do they belong to one organisation?",
+        ),
+        "campaign": Guidance(
+            "The same as one attacker, under the limits of each account.",
+            "One customer with several keys, tenants of one integrator, or a shared toolkit with the same tests.",
+            "Who pays for the accounts, when were they opened, and do they act for one organisation?",
+        ),
+        "novelty": Guidance(
+            "Unknown: this is traffic that resembles no known profile, and no named attack.",
+            "A new product, a new region, a new version of a client library.",
+            "Ask the customer. Name the profile if it is known, and it will be ordinary from then on.",
+        ),
+    }
+)
