@@ -22,7 +22,9 @@ ENVOY = GATEWAY | {"time": "2023-11-14T22:13:20.123Z", "latency_ms": 250, "statu
 CHAT = {
     "path": "/v1/chat/completions",
     "request": {"model": "m", "messages": [{"role": "user", "content": "hi"}], "temperature": 0, "logprobs": True},
-    "response": {"choices": [{"message": {"content": "ho"}, "logprobs": {"content": [{"token": "ho", "logprob": -0.5}]}}]},
+    "response": {
+        "choices": [{"message": {"content": "ho"}, "logprobs": {"content": [{"token": "ho", "logprob": -0.5}]}}]
+    },
 }
 PROMPT = {
     "path": "/v1/completions",
@@ -52,7 +54,9 @@ def vector(line: dict[str, Any]) -> dict[str, Any] | None:
     pyvrl = pytest.importorskip("pyvrl", reason="Vector's language is packaged for Python 3.11 alone")
     text = line | {name: json.dumps(line[name]) for name in ("request", "response") if isinstance(line[name], dict)}
     try:
-        record: dict[str, Any] = pyvrl.Transform((COLLECT / "native.vrl").read_text()).remap({"message": json.dumps(text)})
+        record: dict[str, Any] = pyvrl.Transform((COLLECT / "native.vrl").read_text()).remap(
+            {"message": json.dumps(text)}
+        )
     except Exception as problem:  # noqa: BLE001 - the library raises its own bare kinds
         assert "error" in str(problem).lower() or "abort" in str(problem).lower()
         return None
@@ -73,13 +77,19 @@ def plain(value: Any) -> Any:
     if not hasattr(value, "items"):
         return value
     keys = list(value.keys())
-    return [plain(value[key]) for key in keys] if keys and keys == list(range(1, len(keys) + 1)) else {key: plain(value[key]) for key in keys}
+    return (
+        [plain(value[key]) for key in keys]
+        if keys and keys == list(range(1, len(keys) + 1))
+        else {key: plain(value[key]) for key in keys}
+    )
 
 
 def decoded(record: dict[str, Any]) -> Any:
-    decoder = Decoder(make_keys(b"k" * 32, "1"))
+    decoder = Decoder(make_keys("6b" * 32, "1", "here"))
     payload = [json.dumps(record).encode()]
-    return decoder.decode(RawBatch(Partition("t", 0), payload, np.zeros(1, np.int64), np.full(1, 1_700_000_000_000, np.int64), 1))
+    return decoder.decode(
+        RawBatch(Partition("t", 0), payload, np.zeros(1, np.int64), np.full(1, 1_700_000_000_000, np.int64), 1)
+    )
 
 
 @pytest.mark.parametrize("collector", [vector, fluent_bit])

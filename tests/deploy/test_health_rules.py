@@ -22,9 +22,7 @@ def served() -> set[str]:
     metrics = Metrics()
     metrics.count_elsewhere("sink_alerts", "as the daemon does", dict)
     endings = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
-    return {
-        f"{family.name}{ending}" for family in metrics.registry.collect() for ending in endings[str(family.type)]
-    }
+    return {f"{family.name}{ending}" for family in metrics.registry.collect() for ending in endings[str(family.type)]}
 
 
 @pytest.mark.parametrize("file", [RULES, RULES.with_name("rules_test.yml"), DEPLOY / "grafana" / "probewatch.json"])
@@ -53,7 +51,9 @@ def test_rules_speak_where_they_should(call) -> None:  # type: ignore[no-untyped
 
 @pytest.mark.servers
 def test_promtool_refuses_a_rule_that_is_silent(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "rules.yml").write_text(RULES.read_text().replace("probewatch_sink_broken == 1", "probewatch_sink_broken == 2"))
+    (tmp_path / "rules.yml").write_text(
+        RULES.read_text().replace("probewatch_sink_broken == 1", "probewatch_sink_broken == 2")
+    )
     (tmp_path / "rules_test.yml").write_text(RULES.with_name("rules_test.yml").read_text())
     assert call("promtool", "test", "rules", "rules_test.yml", cwd=tmp_path).returncode != 0
 
