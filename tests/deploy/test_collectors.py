@@ -1,4 +1,4 @@
-"""The snippets for Vector and Fluent Bit, run by Vector's own language and by LuaJIT: what they emit, our decoder reads."""
+"""The snippets for Vector and Fluent Bit, run by Vector's language and by LuaJIT: our decoder reads what they emit."""
 
 from __future__ import annotations
 
@@ -53,12 +53,10 @@ def vector(line: dict[str, Any]) -> dict[str, Any] | None:
     """The record that Vector would send; None where it drops the line."""
     pyvrl = pytest.importorskip("pyvrl", reason="Vector's language is packaged for Python 3.11 alone")
     text = line | {name: json.dumps(line[name]) for name in ("request", "response") if isinstance(line[name], dict)}
+    transform = pyvrl.Transform((COLLECT / "native.vrl").read_text())
     try:
-        record: dict[str, Any] = pyvrl.Transform((COLLECT / "native.vrl").read_text()).remap(
-            {"message": json.dumps(text)}
-        )
-    except Exception as problem:  # noqa: BLE001 - the library raises its own bare kinds
-        assert "error" in str(problem).lower() or "abort" in str(problem).lower()
+        record: dict[str, Any] = transform.remap({"message": json.dumps(text)})
+    except ValueError:  # an error or an abort while it ran
         return None
     return record
 

@@ -1,4 +1,4 @@
-"""The trial with compose: judged by compose's own reader; the recorded day goes through a real broker into the decoder."""
+"""The trial with compose: judged by compose's own reader; the day that it plays is read from a real broker."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_files_that_are_mounted_are_there() -> None:
 def test_the_daemon_takes_the_settings() -> None:
     settings = load(COMPOSE / "probewatch.toml", {"PROBEWATCH__SOURCE__KAFKA__INSTANCE": "probewatch-0"}).settings
     assert settings.source.kafka is not None
-    assert settings.source.kafka.topics == ["model-queries"]
+    assert settings.source.kafka.topics == ("model-queries",)
 
 
 @pytest.mark.servers
