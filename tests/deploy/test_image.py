@@ -1,4 +1,4 @@
-"""The image as far as it goes without a container engine: linted, put together, run on a file system of which it can write nothing."""
+"""The image as far as it goes without a container engine: linted, put together, and run where it cannot write."""
 
 from __future__ import annotations
 
