@@ -17,11 +17,11 @@ def test_it_is_in_form(call: Any, tmp_path: Path) -> None:
     for file in TERRAFORM.glob("*.tf"):
         copy = tmp_path / file.name
         shutil.copy(file, copy)
-        done = call("hclfmt", "-w", copy)
+        done = call("hclfmt", "-check", "-w", copy)
         assert done.returncode == 0, done.stderr
         assert copy.read_text() == file.read_text(), f"{file.name} is not as the formatter writes it"
     (tmp_path / "wrong.tf").write_text('variable "a" {')
-    assert call("hclfmt", "-w", tmp_path / "wrong.tf").returncode != 0
+    assert call("hclfmt", "-check", "-w", tmp_path / "wrong.tf").returncode != 0
 
 
 def test_variables_are_declared_and_used() -> None:
