@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from services.launch import SCRIPTS, downloads, lacking, launch
+from services.tools import DEBIAN, GO, lacking_tool, place, tool
 
 
 def main() -> int:
@@ -23,7 +25,7 @@ def main() -> int:
     if sizes:
         told = " and ".join(f"{size} for the {kind} server" for kind, size in sizes.items())
         print(f"downloading through Maven and Go, once: {told} (SERVERS=no leaves their tests out)", flush=True)
-    return max([fetched(kind) for kind in sizes], default=0)
+    return max([fetched(kind) for kind in sizes] + [fetched_tool(name) for name in (*GO, *DEBIAN)])
 
 
 def fetched(kind: str) -> int:
@@ -34,6 +36,22 @@ def fetched(kind: str) -> int:
         except RuntimeError as problem:
             print(problem, file=sys.stderr)
             return 1
+    return 0
+
+
+def fetched_tool(name: str) -> int:
+    """Have a tool that judges `deploy/` in the cache; 0, also where this machine lacks what it needs, or 1."""
+    lacks = lacking_tool(name)
+    if lacks is not None:
+        print(f"{name} needs {lacks}: its tests will not run, and in continuous integration they fail")
+        return 0
+    if not place(name).exists():
+        print(f"fetching {name}, once; Go builds for up to four minutes", flush=True)
+    try:
+        tool(name)
+    except (RuntimeError, subprocess.CalledProcessError) as problem:
+        print(f"{name}: {problem}", file=sys.stderr)
+        return 1
     return 0
 
 
