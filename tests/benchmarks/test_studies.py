@@ -130,6 +130,21 @@ def test_poison_tells_who_moved_what(scene: Path, tmp_path: Path) -> None:
     assert nobody["manifold"] > 0
 
 
+def test_poison_counts_queries_to_the_finding_though_honest_clients_stay_for_days(tmp_path: Path) -> None:
+    log = town(tmp_path, HONEST, ATTACKERS)
+    label = {"kind": "user", "family": None, "attack": False, "unseen": False, "variant": ""}
+    labels = orjson.loads((tmp_path / "vectors.labels.json").read_bytes()) | {"stays": label}
+    stays = [one for day in range(5) for one in queries("stays", START + day * DAY, 30, attack=False)]
+    records = [orjson.loads(line) for line in zstandard.decompress(log.read_bytes()).splitlines()] + stays
+    records.sort(key=lambda one: one["time"])
+    log.write_bytes(zstandard.compress(b"".join(orjson.dumps(one) + b"\n" for one in records)))
+    (tmp_path / "vectors.labels.json").write_bytes(orjson.dumps(labels))
+    nobody = poison.play(log, 1)[0]
+    assert nobody.strangers[1] == ATTACKERS // 2
+    assert nobody.queries is not None
+    assert nobody.queries < 60  # of 60 each
+
+
 def test_a_turned_manifold_is_told_by_what_it_no_longer_spans() -> None:
     def came(components: list[list[float]]) -> poison.Came:
         none = (0, 0)
