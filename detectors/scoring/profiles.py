@@ -41,7 +41,7 @@ class Profiles:
     mixtures would be larger than what the tail knows, their minimum smaller; a client's own mixture forgives it.)
     It fails on kinds of honest traffic that have not taught: they are as strange as an attack. And it fails the other
     way where attackers teach unseen by any named test: in a trial with 400 clients, of later attackers of the same
-    kind 98 % were found at a promise of 3 %, 93 % with one such teacher, 83 % with four, 28 % with twenty.
+    kind 97 % were found at a promise of 3 %, 96 % with one such teacher, 87 % with four, 29 % with twenty.
     """
 
     squash: Squash

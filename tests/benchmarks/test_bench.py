@@ -112,7 +112,20 @@ def test_budgets_are_held_against_what_comes(scene: Path, tmp_path: Path) -> Non
     assert [(one.found.part, one.rate("named").events) for one in came] == [(1, 0)] * 5
     assert tree["promise"][0] is True  # of 61 clients none is named: nothing speaks against any budget
     bench.main([str(scene), "--save", str(tmp_path), "--results", str(tmp_path)])
-    assert "10 of 10 budgets" in (tmp_path / "detection-tiny.md").read_text(encoding="utf-8")
+    page = tmp_path / "detection-tiny.md"
+    assert "10 of 10 budgets" in page.read_text(encoding="utf-8")
+    (tmp_path / "raw-inputs.json").write_bytes(orjson.dumps({"points": 1.5}))
+    bench.main([str(scene), "--again", str(tmp_path), "--save", str(tmp_path / "more"), "--results", str(tmp_path)])
+    again = (tmp_path / "more" / "detection-tiny.md").read_text(encoding="utf-8")
+    old, new = ("| at most 2 points of detection that sketching costs | ", "not measured"), ("1.5", "MET")
+    assert again == page.read_text(encoding="utf-8").replace(f"{old[0]} | {old[1]}", f"{old[0]}{new[0]} | {new[1]}")
+
+
+def test_keys_that_were_tried_are_no_attackers_of_their_own_at_any_budget() -> None:
+    label = {"family": "access", "attack": True, "unseen": True, "variant": "", "attack_from": "2026-03-04T09:00:00Z"}
+    clients = clients_of({"t": {**label, "kind": "key-spray"}, "k1": {**label, "kind": "tried-key", "campaign": "t"}})
+    played = [Played("tiny", clients, hold([], clients, str), 0, 0) for _ in budgets.BUDGETS]
+    assert [one.found.whole for one in budgets.delivered([played])] == [1] * len(budgets.BUDGETS)
 
 
 def test_a_promise_is_broken_where_more_come_than_chance_allows() -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import capability
-import coldstart
 import numpy as np
 import orjson
 import pytest
@@ -99,14 +98,21 @@ def test_cold_start_counts_attackers_and_the_accused_by_the_age_of_the_model(sce
     tree = json.loads((tmp_path / "cold-start.json").read_bytes())
     assert sum(age["attackers"] for age in tree["ages"]) == len(tree["attacks"]) == int(cold_start.SHARE * HONEST)
     assert [age["active"] > 0 for age in tree["ages"]][-1] is True
-    assert "# The first hours and days of a new model: vectors" in (tmp_path / "cold-start.md").read_text("utf-8")
+    page = (tmp_path / "cold-start.md").read_text("utf-8")
+    assert "# The first hours and days of a new model: vectors" in page
+    first = [(one["sort"], one["queries"]) for one in tree["first"]]
+    assert [sort for sort, _ in first] == ["evasion"] * ATTACKERS + ["known"] * cold_start.EACH
+    named = sum(queries is not None for sort, queries in first if sort == "evasion")
+    assert named > 0
+    assert [queries for sort, queries in first if sort == "known"] == [None] * cold_start.EACH
+    assert f"| honest, kind known | {cold_start.EACH} | 0 %" in page
 
 
 def test_ages_hold_each_attack_once_and_each_accusation_when_it_came() -> None:
     attacks = [
-        cold_start.Attack("nes", 0.5, 40),
-        cold_start.Attack("nes", 0.7, 150),
-        cold_start.Attack("nes", 5.0, None),
+        cold_start.Attack("evasion", "nes", 0.5, 40),
+        cold_start.Attack("evasion", "nes", 0.7, 150),
+        cold_start.Attack("evasion", "nes", 5.0, None),
     ]
     run = cold_start.Run("tiny", attacks, {"a": [0, 4], "b": [5]}, {"a": 4.5}, {"b": 5.5}, 2.0)
     found = cold_start.ages([run, run])
@@ -122,6 +128,21 @@ def test_poison_tells_who_moved_what(scene: Path, tmp_path: Path) -> None:
     assert {"near", "apart", "link", "level"} <= nobody["baseline"].keys()
     assert one["baseline"] != nobody["baseline"]
     assert nobody["manifold"] > 0
+
+
+def test_poison_counts_queries_to_the_finding_though_honest_clients_stay_for_days(tmp_path: Path) -> None:
+    log = town(tmp_path, HONEST, ATTACKERS)
+    label = {"kind": "user", "family": None, "attack": False, "unseen": False, "variant": ""}
+    labels = orjson.loads((tmp_path / "vectors.labels.json").read_bytes()) | {"stays": label}
+    stays = [one for day in range(5) for one in queries("stays", START + day * DAY, 30, attack=False)]
+    records = [orjson.loads(line) for line in zstandard.decompress(log.read_bytes()).splitlines()] + stays
+    records.sort(key=lambda one: one["time"])
+    log.write_bytes(zstandard.compress(b"".join(orjson.dumps(one) + b"\n" for one in records)))
+    (tmp_path / "vectors.labels.json").write_bytes(orjson.dumps(labels))
+    nobody = poison.play(log, 1)[0]
+    assert nobody.strangers[1] == ATTACKERS // 2
+    assert nobody.queries is not None
+    assert nobody.queries < 60  # of 60 each
 
 
 def test_a_turned_manifold_is_told_by_what_it_no_longer_spans() -> None:
@@ -159,12 +180,8 @@ def test_a_scene_is_played_with_raw_inputs_and_compared(tmp_path: Path, monkeypa
     assert whole["raw"] - whole["sketched"] == whole["raw_alone"] - whole["sketched_alone"]
 
 
-def test_what_others_measure_on_scenes_still_runs(tmp_path: Path) -> None:
+def test_what_records_with_labels_alone_tell_is_counted_by_family(tmp_path: Path) -> None:
     log = town(tmp_path, 8, 2)
-    heard = coldstart.play(log, (0, 64))
-    assert [(one.after, one.kind, one.clients) for one in heard] == [
-        (after, kind, clients) for after in (0, 64) for kind, clients in (("nes", 2), ("user", 3))
-    ]
     found = capability.families(capability.seen(log, "labels"))
     assert {name: of for name, (_, of) in found.items()} == {"evasion": 2, "honest, named": 8}
 

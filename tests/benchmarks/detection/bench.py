@@ -1,7 +1,8 @@
 """Detection: plays scenes through decoder and engine at default settings, and counts who was found and who was not.
 
 A scene is SCENE.ndjson.zst with SCENE.labels.json beside it, as `python -m traffic` writes them. With --budgets the
-scenes are played at several alert budgets instead, to hold what is promised against what is delivered.
+scenes are played at several alert budgets instead, to hold what is promised against what is delivered. With --again
+nothing is played: the cards that --save kept are set beside what rivals, budgets and studies have measured since.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from opponents import Rival, duels, rivals
 from owner import SUFFIX, name_of
 from paper import render
 from playing import Played, cores, play, side_by_side
-from scorecard import Card, card
+from scorecard import Card, card, restored
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -30,6 +31,12 @@ def cards(played: Sequence[Played]) -> dict[str, Card]:
     if len(played) > 1:
         every["all"] = card(_title("All scenes", played), played)
     return every
+
+
+def kept(folder: Path, scenes: Sequence[str]) -> dict[str, Card]:
+    """The cards of these scenes, and of all of them, that `save` wrote there. OSError where one is missing."""
+    names = [*scenes, *(["all"] if len(scenes) > 1 else [])]
+    return {name: restored(orjson.loads((folder / f"detection-{name}.json").read_bytes())) for name in names}
 
 
 def pages(every: dict[str, Card], results: Path) -> dict[str, str]:
@@ -100,6 +107,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked.add_argument("--results", type=Path, default=RESULTS, metavar="FOLDER", help="where rivals and studies lie")
     asked.add_argument("--processes", type=int, default=cores(), help="scenes played side by side (one for each core)")
     asked.add_argument("--budgets", action="store_true", help="hold promised against delivered false findings")
+    asked.add_argument("--again", type=Path, metavar="FOLDER", help="do not play: take the cards that were kept there")
     asked.add_argument(
         "--fingerprints",
         action=argparse.BooleanOptionalAction,
@@ -107,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         help="load fingerprints of the training records that lie beside a scene (on)",
     )
     wish = asked.parse_args(arguments)
-    for log in wish.scenes:
+    for log in wish.scenes if wish.again is None else ():
         if not log.is_file() or not log.with_name(f"{name_of(log)}.labels.json").is_file():
             asked.error(f"{log}: no such scene; `python -m traffic` writes SCENE{SUFFIX} and SCENE.labels.json")
     if wish.budgets:
@@ -116,7 +124,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if wish.save is not None:
             save_budgets(wish.save, title, came)
         return
-    every = cards(side_by_side(play, wish.scenes, wish.processes, wish.fingerprints))
+    if wish.again is None:
+        every = cards(side_by_side(play, wish.scenes, wish.processes, wish.fingerprints))
+    else:
+        every = kept(wish.again, [name_of(log) for log in wish.scenes])
     told = pages(every, wish.results)
     for text in told.values():
         print(text)

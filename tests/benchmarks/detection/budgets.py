@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hearing import hold
+from hearing import TRIED, hold
 from intervals import Rate, Share
 from owner import maker_for, name_of
 from playing import PARTITION, Played, Told, Watch, decoded, pseudonyms, quiet, truth
@@ -70,7 +70,7 @@ def delivered(scenes: Sequence[Sequence[Played]]) -> list[Delivered]:
     """What came at each budget, all scenes together."""
     counted = []
     for budget, played in zip(BUDGETS, zip(*scenes, strict=True), strict=True):
-        told = [client for one in played for client in one.clients.values()]
+        told = [client for one in played for client in one.clients.values() if client.kind != TRIED]
         honest = [client for client in told if not client.attack]
         asked = row((), [client for client in told if client.sort == "asked" and not client.variant])
         counted.append(

@@ -104,6 +104,21 @@ class Card:
         return {each.name: _tree(getattr(self, each.name)) for each in fields(self)}
 
 
+def restored(tree: dict[str, Any]) -> Card:
+    """The card that has that tree. KeyError or TypeError where it is something else."""
+    kinds: dict[str, Callable[..., Any]] = {
+        "attacks": Row, "families": Row, "variants": Row, "totals": Row, "honest": Honest, "honest_totals": Honest,
+        "groups": Groups, "costs": Cost,
+    }  # fmt: skip
+    return Card(**{name: _restored(kinds.get(name), part) for name, part in tree.items()})
+
+
+def _restored(kind: Callable[..., Any] | None, part: Any) -> Any:
+    if kind is None:
+        return part
+    return [kind(**{name: tuple(x) if isinstance(x, list) else x for name, x in row.items()}) for row in part]
+
+
 def _tree(part: Any) -> Any:
     return [asdict(row) for row in part] if isinstance(part, list) else part
 

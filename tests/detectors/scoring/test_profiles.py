@@ -6,11 +6,13 @@ from functools import partial
 import numpy as np
 import pytest
 
+from detectors.novelty import looked_at
 from detectors.scoring.mixture import RIDGE, Mixture, log_parts, moments, whitened
 from detectors.scoring.profiles import Profiles
 from detectors.scoring.squash import Squash
 from detectors.scoring.tail import ClientTail, e_value
 from detectors.scoring.teaching import TeachingRows, fold_of, scheduled
+from detectors.sketch.queries import DENSE, ROWS
 
 COMPILED = pytest.mark.skipif(
     os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="hundreds of clients, whom uncompiled kernels do not get through"
@@ -22,18 +24,18 @@ FEATURES, BLOCKS = 10, 32
 class Day:
     """Honest clients of six kinds: between clients of a kind lies more than between the blocks of one client."""
 
-    def __init__(self, seed: int, clients: int) -> None:
-        kinds = np.random.default_rng(99).normal(0, 3, (6, FEATURES))
+    def __init__(self, seed: int, clients: int, features: int = FEATURES) -> None:
+        kinds = np.random.default_rng(99).normal(0, 3, (6, features))
         random = np.random.default_rng(seed)
-        own = kinds[random.integers(0, 6, clients)] + random.standard_t(6, (clients, FEATURES))
-        self.rows = own[:, None] + random.normal(0, 0.4, (clients, BLOCKS, FEATURES))
+        own = kinds[random.integers(0, 6, clients)] + random.standard_t(6, (clients, features))
+        self.rows = own[:, None] + random.normal(0, 0.4, (clients, BLOCKS, features))
         self.keys = random.integers(0, 2**63, clients).astype(np.uint64)
         self.live = np.arange(BLOCKS) < random.geometric(1 / 12, clients).clip(2, BLOCKS)[:, None]
 
     def surprise(self, profiles: Profiles, own_half: bool = False) -> np.ndarray:
         """(clients, BLOCKS)."""
         folds = np.repeat(fold_of(self.keys), BLOCKS)
-        flat = self.rows.reshape(-1, FEATURES)
+        flat = self.rows.reshape(-1, self.rows.shape[-1])
         return profiles.surprise(flat, 1 - folds if own_half else folds).reshape(-1, BLOCKS)
 
     def taught(self) -> tuple[np.ndarray, np.ndarray]:
@@ -64,11 +66,14 @@ def tail_of(day: Day, surprise: np.ndarray) -> ClientTail:
     return ClientTail.fit(day.keys[client], block + 1, surprise[client, block])
 
 
+@pytest.mark.parametrize("kind", [ROWS, DENSE])
 @COMPILED
-def test_two_folds_keep_the_promise_and_one_fold_and_block_products_do_not() -> None:
-    promise, found = 0.01, []
-    for seed in range(5):
-        learning, live = Day(seed, 400), Day(1000 + seed, 1000)
+def test_two_folds_keep_the_promise_and_one_fold_and_block_products_do_not(kind: int) -> None:
+    """With as many features as novelty looks at, and 400 teachers: what a mixture remembers of its own teachers grows
+    with the features, so that a tail fitted on those teachers promises more than it can keep."""
+    promise, found, features = 0.01, [], len(looked_at(kind))
+    for seed in range(10):
+        learning, live = Day(seed, 400, features), Day(1000 + seed, 1000, features)
         profiles = learnt(learning)
         now = learning.surprise(profiles)
         judged = live.surprise(profiles)
@@ -84,8 +89,8 @@ def test_two_folds_keep_the_promise_and_one_fold_and_block_products_do_not() -> 
         )
     folds, same, product = np.mean(found, axis=0)
     print(f"promised {promise}: two folds {folds:.4f} same clients {same:.4f} product {product:.4f}")
-    assert promise / 4 < folds < 2.5 * promise
-    assert same > 2 * promise
+    assert promise / 2 < folds < 2 * promise
+    assert same > 4 * promise
     assert product > 4 * promise
 
 

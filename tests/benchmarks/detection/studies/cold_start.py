@@ -3,11 +3,13 @@
 The honest clients of a scene, those of the kinds that its learning days know, use a model that nobody has used before,
 as they do in the scene. In several runs a few attackers at a time (so that no run is mostly attack) begin when it
 is some minutes to days old: their own queries with their own pauses, moved in time. Attackers count by the model's age
-when they begin, false findings by its age when they are raised.
+when they begin, false findings by its age when they are raised. And each attacker, and a few honest clients of every
+kind, are once the first to come: to a model that nobody has asked anything before, and nobody else asks.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -33,12 +35,15 @@ EARLIEST: Final = 1 / 6  # of an hour
 RUNS: Final = 6
 SHARE: Final = 0.05  # attackers in a run, of the honest
 WITHIN: Final = (100, 200)
+EACH: Final = 3  # honest clients of each kind that are the first to come
+HONEST: Final = {"known": "honest, kind known", "unseen": "honest, kind never seen"}
 
 
 @dataclass(frozen=True, slots=True)
 class Attack:
     """One attacker: the model's age in hours when it began, and its queries until it was named (None: never)."""
 
+    family: str
     kind: str
     age: float
     queries: int | None
@@ -56,21 +61,55 @@ class Run:
     known_at: float
 
 
-def play(log: Path, runs: int, told: Told = quiet) -> list[Run]:
-    """All runs of one scene."""
+@dataclass(frozen=True, slots=True)
+class First:
+    """One client that was the first to come: its family, or that it was honest, of a kind `known` or `unseen`; and its
+    queries until it was named (None: never)."""
+
+    sort: str
+    queries: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """One scene: who came first, and all runs."""
+
+    first: list[First]
+    runs: list[Run]
+
+
+def play(log: Path, runs: int, told: Told = quiet) -> Came:
+    """All runs of one scene, and before them those who come first."""
     of, make = scene(log), warmed(maker_for(log))
     honest = of.chosen(lambda client: client.sort == "known")
     pool = of.plain_attackers()
     rng = np.random.default_rng(20)
     order = [pool[at] for at in rng.permutation(len(pool))]
     few = max(1, int(SHARE * len(honest)))
+    alone = [_first(of, make, who) for who in (*pool, *_some_honest(of))]
     done = []
     for number in range(runs):
         chosen = [order[(number * few + at) % len(order)] for at in range(min(few, len(order)))]
         ages = np.exp(rng.uniform(np.log(EARLIEST), np.log(0.9 * EDGES[-1]), len(chosen)))
         done.append(_run(of, make, honest, dict(zip(chosen, ages.tolist(), strict=True))))
         told(number + 1, runs)
-    return done
+    return Came(alone, done)
+
+
+def _some_honest(of: Scene) -> list[str]:
+    counts = Counter[str]()
+    chosen = []
+    for who in of.chosen(lambda client: not client.attack):
+        counts[of.clients[who].kind] += 1
+        if counts[of.clients[who].kind] <= EACH:
+            chosen.append(who)
+    return chosen
+
+
+def _first(of: Scene, make: EngineMaker, who: str) -> First:
+    one, client = act(of, who), of.clients[who]
+    found = firsts(feed(make(PARTITION, None), merged(of.queries, [one])), [one.client])
+    return First(client.family or client.sort, _queries(one, found.get(one.client)))
 
 
 def _run(of: Scene, make: EngineMaker, honest: Sequence[str], begins: dict[str, float]) -> Run:
@@ -87,7 +126,7 @@ def _run(of: Scene, make: EngineMaker, honest: Sequence[str], begins: dict[str, 
     findings = feed(engine, queries, look)
     first = firsts(findings, [one.client for one in attackers.values()])
     attacks = [
-        Attack(of.clients[who].kind, begins[who], _queries(one, first.get(one.client)))
+        Attack(of.clients[who].family or "", of.clients[who].kind, begins[who], _queries(one, first.get(one.client)))
         for who, one in attackers.items()
     ]
     clients = {one.client: who for who, one in acts.items()}
@@ -126,11 +165,15 @@ class Age:
     @property
     def hours(self) -> str:
         """For the table."""
-        return f"{self.low}–{self.high} h" if self.high <= 24 else f"{self.low // 24}–{self.high // 24} d"
+        return _hours(self.low, self.high)
 
     def found(self, at: int) -> Share:
         """Found within 100 (0) or 200 (1) queries."""
         return Share(self.within[at], self.attackers)
+
+
+def _hours(low: int, high: int) -> str:
+    return f"{low}–{high} h" if high <= 24 else f"{low // 24}–{high // 24} d"
 
 
 def ages(runs: Sequence[Run]) -> list[Age]:
@@ -147,8 +190,9 @@ def ages(runs: Sequence[Run]) -> list[Age]:
     return found
 
 
-def report(runs: Sequence[Run], found: Sequence[Age]) -> str:
+def report(came: Sequence[Came], found: Sequence[Age]) -> str:
     """The account as Markdown."""
+    runs = [run for one in came for run in one.runs]
     rows = [
         [one.hours, one.attackers, one.found(0), one.found(1), f"{one.active:.0f}", _thousand(one.named, one.active),
          _thousand(one.novel, one.active)]
@@ -162,15 +206,42 @@ def report(runs: Sequence[Run], found: Sequence[Age]) -> str:
             f"# The first hours and days of a new model: {', '.join(known)}\n",
             "".join(f"- {name}: all that is learnt is known after {hours:.1f} h\n" for name, hours in known.items()),
             table(head, rows),
+            "## Found within 200 queries, by family and age of the model\n",
+            _families(runs),
+            "## The first to come: nobody has asked this model anything before, nobody else asks\n",
+            _firsts([one for scene in came for one in scene.first]),
         ]
     )
+
+
+def _families(runs: Sequence[Run]) -> str:
+    attacks = [attack for run in runs for attack in run.attacks]
+    rows = []
+    for family in sorted({attack.family for attack in attacks}):
+        own = [attack for attack in attacks if attack.family == family]
+        ranges = ([attack for attack in own if low <= attack.age < high] for low, high in pairwise(EDGES))
+        rows.append([family, *(_within([attack.queries for attack in there], 1) for there in ranges)])
+    return table(("family", *(_hours(low, high) for low, high in pairwise(EDGES))), rows)
+
+
+def _firsts(first: Sequence[First]) -> str:
+    sorts = sorted({one.sort for one in first}, key=lambda sort: (sort in HONEST, sort))
+    told = [(sort, [one.queries for one in first if one.sort == sort]) for sort in sorts]
+    whole = [one.queries for one in first if one.sort not in HONEST]
+    told.insert(sum(sort not in HONEST for sort in sorts), ("**all attackers**", whole))
+    rows = [[HONEST.get(name, name), len(own), _within(own, 0), _within(own, 1)] for name, own in told]
+    return table(("", "clients", "named within 100", "within 200"), rows)
+
+
+def _within(queries: Sequence[int | None], at: int) -> Share:
+    return Share(sum(count is not None and count <= WITHIN[at] for count in queries), len(queries))
 
 
 def _thousand(part: float, whole: float) -> str:
     return f"{1000 * part / whole:.1f}" if whole else ""
 
 
-def draw(runs: Sequence[Run], found: Sequence[Age]) -> Any:
+def draw(found: Sequence[Age]) -> Any:
     """Detection with intervals above, false findings below, over the model's age."""
     import picture
 
@@ -205,10 +276,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line, play, print and save."""
     wish = command(__doc__, arguments)
     played = side_by_side(play, wish.scenes, cores(), 1 if wish.small else RUNS)
-    runs = [run for one in played for run in one]
+    runs = [run for one in played for run in one.runs]
     found = ages(runs)
-    tree = {"ages": [asdict(one) for one in found], "attacks": [asdict(one) for run in runs for one in run.attacks]}
-    keep(wish.save, "cold-start", report(runs, found), tree, lambda: draw(runs, found))
+    tree = {
+        "ages": [asdict(one) for one in found],
+        "attacks": [asdict(one) for run in runs for one in run.attacks],
+        "first": [asdict(one) for scene in played for one in scene.first],
+    }
+    keep(wish.save, "cold-start", report(played, found), tree, lambda: draw(found))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,8 @@ def play(log: Path, rounds: int, told: Told = quiet) -> list[Came]:
 def _scenario(of: Scene, make: EngineMaker, scenario: str, rounds: int) -> Came:
     parts, rng = cast(of), np.random.default_rng(30)
     start = int(of.queries.time.min())
-    honest = [act(of, who, at * SPAN, str(at)) for at in range(rounds) for who in parts.learning]
+    acts = [act(of, who, at * SPAN, str(at)) for at in range(rounds) for who in parts.learning]
+    honest = [before_then(one, start + (number // len(parts.learning) + 1) * SPAN) for number, one in enumerate(acts)]
     poison = list(_poisoners(of, parts, scenario, start, rounds, rng))
     engine = make(PARTITION, None)
     before = feed(engine, merged(of.queries, [*honest, *poison]))
@@ -124,6 +125,13 @@ def _scenario(of: Scene, make: EngineMaker, scenario: str, rounds: int) -> Came:
         named=(len(firsts(after, [one.client for one in guests])), len(guests)),
         novel=(len(firsts(after, [one.client for one in guests], "novelty")), len(guests)),
     )
+
+
+def before_then(one: Act, end: int) -> Act:
+    """What a client did before that moment. Some of those who come in the learning days stay longer; were all of it
+    fed first, the engine's clock would stand at the end of the scene before the first attacker comes."""
+    there = one.times < end
+    return Act(one.rows[there], one.times[there], one.client)
 
 
 def _soon(findings: Any, attackers: Sequence[Act]) -> list[int]:
