@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Floats
-from detectors.features import kinship
+from detectors.features import kinnames, kinship
 from detectors.features.kinship import MEETING, RING, ROOM, WAYS, Arrivals, Index, Latest, Links
 from detectors.features.layout import ENTRY
 from detectors.features.renaming import Renaming
@@ -120,15 +120,15 @@ class Kinship:
         renaming.in_names(self.names)
         renaming.in_keys(self.clients)
         renaming.in_keys(self.known.clients)
-        kinship.renamed(self._index, renaming)
+        kinnames.renamed(self._index, renaming)
 
     def keys(self) -> NDArray[np.uint64]:
         """The keys of all clients of which something is left here."""
-        return np.concatenate([self.clients, self.known.clients, kinship.clients_in(self._index)])
+        return np.concatenate([self.clients, self.known.clients, kinnames.clients_in(self._index)])
 
     def forget(self, client: int) -> None:
         """Erase a client (a key): its queries are none in the ring, and lead nowhere."""
-        kinship.forgotten(self._index, Latest(self.clients, self.sketches), client)
+        kinnames.forgotten(self._index, Latest(self.clients, self.sketches), client)
         kinships.forgotten(self.known, client)
         own = self.clients == np.uint64(client)
         for array in self._ring:

@@ -25,18 +25,12 @@ Listed = dict[str, dict[str, int]]  # hexadecimal mark -> partition -> first off
 def listed(shelf: Shelf) -> Listed:
     """All marks, with the offset in each partition up to which its client was erased; Trouble where a piece cannot be
     read."""
-    found: Listed = {}
-    try:
-        for name in _pieces(shelf):
-            _merge(found, name, shelf)
-    except OSError as problem:
-        raise _trouble(str(problem.strerror), PREFIX) from None
-    return found
+    return _union(shelf)[0]
 
 
 def remember(shelf: Shelf, marks: Sequence[str], offsets: Mapping[Partition, int]) -> None:
     """Adds marks that count up to these offsets. Trouble where the list cannot be read or written."""
-    known, before = listed(shelf), _pieces(shelf)
+    known, before = _union(shelf)
     ends = {str(partition): offset for partition, offset in offsets.items()}
     for mark in marks:
         where = known.setdefault(mark, {})
@@ -54,6 +48,18 @@ def remember(shelf: Shelf, marks: Sequence[str], offsets: Mapping[Partition, int
             shelf.remove(name)
     except OSError as problem:
         raise _trouble(str(problem.strerror), PREFIX) from None
+
+
+def _union(shelf: Shelf) -> tuple[Listed, list[str]]:
+    """All marks, and the names of the pieces in which they stand: no others may be removed for them."""
+    found: Listed = {}
+    try:
+        pieces = _pieces(shelf)
+        for name in pieces:
+            _merge(found, name, shelf)
+    except OSError as problem:
+        raise _trouble(str(problem.strerror), PREFIX) from None
+    return found, pieces
 
 
 def _pieces(shelf: Shelf) -> list[str]:
