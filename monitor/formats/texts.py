@@ -22,10 +22,10 @@ def cut(text: str, most: int) -> str:
 
 
 def cut_bytes(text: str, most: int) -> str:
-    """The same, counted in bytes of UTF-8 (10 or more); no character is cut in two.
+    """The same, counted in bytes of UTF-8 (9 or more); no character is cut in two.
 
     >>> cut_bytes("ééééééé", 13)
-    'é …[cut]'
+    'éé …[cut]'
     """
     coded = text.encode()
     return text if len(coded) <= most else coded[: most - _MARK].decode(errors="ignore") + CUT

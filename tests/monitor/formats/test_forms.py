@@ -13,7 +13,7 @@ from formcases import CASES, LINK, hostile_findings
 from hypothesis import given, settings
 
 from detectors.taxonomy import FAMILIES
-from monitor.alerts.finding import Finding
+from monitor.alerts.finding import Contribution, Finding
 from monitor.alerts.guidance import GUIDANCE
 from monitor.alerts.words import plain
 from monitor.formats.allowed import PARTS, withhold
@@ -137,3 +137,16 @@ def test_every_family_has_guidance_in_whole_sentences() -> None:
     for one in GUIDANCE.values():
         for text in (one.aim, one.false_alarm, one.look):
             assert re.fullmatch(r"[A-Z].+[.?]", text)
+
+
+def test_a_campaign_of_which_nobody_may_be_told_says_how_many_took_part() -> None:
+    told = RENDERERS["slack"](withhold(CASES["campaign"], ("client", "members", "group")), None)
+    assert "4 clients" in orjson.dumps(told).decode()
+    assert "900 clients" in orjson.dumps(RENDERERS["slack"](CASES["storm"], None)).decode()
+
+
+def test_a_number_that_is_none_is_left_out() -> None:
+    numbers = (Contribution("near", float("nan"), 0.1, 0.5), Contribution("rise", 2.0, float("nan"), float("nan")))
+    one = replace(CASES["named"], evidence=(replace(CASES["named"].evidence[0], contributions=numbers),))
+    for name in RENDERERS:
+        assert not re.search(rb"\bnan\b", written(name, one), re.IGNORECASE)
