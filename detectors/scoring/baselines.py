@@ -255,8 +255,11 @@ def dump(baseline: Baseline) -> dict[str, NDArray[np.float64]]:
 
 
 def load(arrays: dict[str, NDArray[np.float64]]) -> Baseline:
-    """A baseline from what `dump` gave."""
-    whole: list[Any] = [arrays[name] if arrays[name].ndim else float(arrays[name]) for name in Baseline._fields]
+    """A baseline from what `dump` gave.
+
+    Copies: arrays of a snapshot may only be read, which is another type to the kernels, and each of them would be
+    compiled once more, for half a minute and in the middle of reading."""
+    whole: list[Any] = [arrays[name].copy() if arrays[name].ndim else float(arrays[name]) for name in Baseline._fields]
     return Baseline(*whole)
 
 

@@ -67,8 +67,10 @@ def parsed(line: bytes) -> dict[str, Any]:
 
 
 def body(content: bytes, header: Mapping[str, Any], at: int) -> dict[str, NDArray[Any]]:
-    """The arrays behind a header that ends there, as views; ValueError with the reason where they are not whole."""
-    whole, arrays = memoryview(content), {}
+    """The arrays behind a header that ends there, as views of a copy; ValueError with the reason where they are not
+    whole. They may be written: arrays that may not are another type to the kernels, all of which would be compiled once
+    more after a restore, for half a minute and while the log waits."""
+    whole, arrays = memoryview(bytearray(content)), {}
     for name, dtype, shape, checksum in _table(header):
         size = prod(shape) * dtype.itemsize
         filled = size + -size % STEP
