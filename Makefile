@@ -15,7 +15,7 @@ SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite audit sbom format pages chaos fuzz soak bench bench-detection bench-studies constraints clean
+.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite deployment audit sbom format pages chaos fuzz soak bench bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -38,13 +38,13 @@ layers: .venv/dev ## Who may import whom, how long things may be, what lies wher
 	$(PYTEST) tests/test_architecture.py tests/test_structure.py
 
 unit: .venv/dev ## Tests without servers and without the commands of the manual; half a minute on two idle cores.
-	$(PYTEST) -m 'not servers and not docs'
+	$(PYTEST) -m 'not servers and not docs and not deployment and not chaos'
 
 kernels: .venv/dev ## Kernels uncompiled, so that their branches are counted.
 	NUMBA_DISABLE_JIT=1 $(PYTEST) $(BOTH) $(COVER) --cov-report= $(KERNELS)
 
 coverage: kernels ## Branches of detectors and engine that their own tests reach.
-	$(PYTEST) $(BOTH) -m 'not servers and not docs' $(COVER) --cov-append $(REACHED) \
+	$(PYTEST) $(BOTH) -m 'not servers and not docs and not deployment and not chaos' $(COVER) --cov-append $(REACHED) \
 		detectors monitor/engine tests/detectors tests/monitor/engine tests/test_golden.py
 
 servers: .venv/dev ## Fetch the real Kafka and Elasticsearch that tests use, once; says first how much that is.
@@ -56,8 +56,8 @@ integration: servers ## Tests with real servers.
 docs: .venv/dev ## The commands of README and manual, run, and their output compared.
 	$(PYTEST) -m docs
 
-suite: kernels ## All tests but the long rounds of chaos, in one run with one summary; branches reached: 95 % at least.
-	$(PYTEST) $(BOTH) -m 'not chaos' $(COVER) --cov-append $(REACHED)
+suite: kernels ## All tests but long chaos and deployment, in one run with one summary; branches reached: 95 % at least.
+	$(PYTEST) $(BOTH) -m 'not chaos and not deployment' $(COVER) --cov-append $(REACHED)
 
 fuzz: .venv/dev ## Fuzz all that reads bytes, guided by coverage: SECONDS (60) for each of eleven readers.
 	$(INSTALL) '.[dev,fuzz]'
@@ -66,6 +66,10 @@ fuzz: .venv/dev ## Fuzz all that reads bytes, guided by coverage: SECONDS (60) f
 soak: servers ## Steady traffic with faults on real servers for HOURS (2); table and picture in soak-results.
 	$(INSTALL) '.[dev,traffic]'
 	PYTHONPATH=tests:tests/integration:. .venv/bin/python -m soak --hours $(HOURS)
+
+deployment: .venv/dev ## Image, chart, unit, rules and collectors with the real tools, which it fetches and builds once.
+	@PYTHONPATH=tests .venv/bin/python -m services.fetch tools
+	$(PYTEST) -m deployment
 
 audit: .venv/audit ## Known vulnerabilities of what is installed; says so where the advisories can not be reached.
 	@.venv/bin/python tests/audit.py

@@ -9,6 +9,7 @@ from findings import EXAMPLE, finding
 from hypothesis import strategies as st
 
 from monitor.alerts.finding import Contribution, Evidence, Finding
+from monitor.engine.gap import gap
 
 LINK: Final = "https://kibana.example.org/app/discover#/view/finding"
 NASTY: Final = (
@@ -69,6 +70,7 @@ CASES: Final[dict[str, Finding]] = {
         evidence=(Evidence("campaign", "storm", "campaign", 1.0, 5e6, (Contribution("folded", 3_100.0, 100.0, 0.5),)),),
         labels={"folded": "3100", "folded_clients": "900", "folded_families": "cost 3000, evasion 100"},
     ),
+    "gap": gap("acme", EXAMPLE.lineage, 0, 1_200, 5_300, "expired", EXAMPLE.raised_at),
     "hostile": HOSTILE,
 }
 

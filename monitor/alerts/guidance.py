@@ -73,6 +73,11 @@ GUIDANCE: Final[Mapping[str, Guidance]] = MappingProxyType(
             "An expired key that nobody renewed, or an office behind one address.",
             "Were the keys valid once, and do they belong to one organisation?",
         ),
+        "gap": Guidance(
+            "Nothing by itself: it says of a stretch of the log that nobody has watched it.",
+            "The topic was made anew, or emptied, on purpose.",
+            "Was the monitor away for longer than the log is kept, and do the models' own logs show that stretch?",
+        ),
         "campaign": Guidance(
             "The same as one attacker, under the limits of each account.",
             "One customer with several keys, tenants of one integrator, or a shared toolkit with the same tests.",

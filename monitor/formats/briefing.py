@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from detectors.taxonomy import family
+from detectors.taxonomy import GAP, family
 from monitor.alerts.finding import Evidence, Exposure, Finding
 from monitor.alerts.guidance import GUIDANCE
 from monitor.alerts.words import TESTS, claim, number, striking
@@ -75,6 +75,8 @@ def who(finding: Finding) -> str:
 
     A client or a few members by pseudonym, many by their number, otherwise "a client".
     """
+    if finding.family == GAP:
+        return "nobody, it is about the log"
     if finding.client is not None:
         return f"client {finding.client}"
     counted = (finding.labels.get(name) for name in ("clients", "folded_clients"))
@@ -98,7 +100,7 @@ def _measured(piece: Evidence) -> Evidence:
 
 
 def _reason(finding: Finding) -> str:
-    if not finding.evidence or _STORM in finding.labels:
+    if not finding.evidence or _STORM in finding.labels or finding.family == GAP:
         return finding.reason
     piece = _measured(finding.evidence[0])
     numbers = ", ".join(number(one) for one in striking(piece))
@@ -131,5 +133,7 @@ def _exposure(exposure: Exposure) -> str:
 
 
 def _checks(finding: Finding) -> tuple[str, ...]:
-    detectors = [f"probewatch detectors explain {piece.detector}" for piece in finding.evidence[:1]]
+    detectors = [
+        f"probewatch detectors explain {piece.detector}" for piece in finding.evidence[:1] if finding.family != GAP
+    ]
     return (f"probewatch alerts show {finding.finding[:12]}", *detectors)

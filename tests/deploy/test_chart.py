@@ -15,7 +15,7 @@ CHART = DEPLOY / "helm" / "probewatch"
 KUBERNETES = "1.31.0"
 SCALED = ("--set", "autoscaling.enabled=true", "--set", "settings.runtime.bucket.name=state")
 
-pytestmark = pytest.mark.servers
+pytestmark = pytest.mark.deployment
 
 
 def rendered(call: Any, *values: str) -> dict[str, dict[str, Any]]:

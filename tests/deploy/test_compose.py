@@ -21,7 +21,7 @@ from monitor.record.raw import Partition, RawBatch
 COMPOSE = Path(__file__).parents[2] / "deploy" / "compose"
 
 
-@pytest.mark.servers
+@pytest.mark.deployment
 def test_compose_reads_it(call: Any) -> None:
     done = call("compose", "compose.yaml", cwd=COMPOSE)
     assert done.returncode == 0, done.stderr
@@ -34,7 +34,7 @@ def test_compose_reads_it(call: Any) -> None:
             assert port["host_ip"] == "127.0.0.1", name
 
 
-@pytest.mark.servers
+@pytest.mark.deployment
 def test_compose_refuses_what_it_does_not_know(call: Any, tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text("services: {a: {image: b, readonly: true}}")
     assert call("compose", "compose.yaml", cwd=tmp_path).returncode != 0
@@ -56,7 +56,7 @@ def test_the_daemon_takes_the_settings() -> None:
     assert settings.source.kafka.topics == ("model-queries",)
 
 
-@pytest.mark.servers
+@pytest.mark.deployment
 def test_the_day_is_played(kafka: Server) -> None:
     topic = f"played-{uuid.uuid4().hex[:8]}"
     runpy.run_path(str(COMPOSE / "play.py"))["main"](kafka.address, topic)

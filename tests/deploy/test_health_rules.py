@@ -41,7 +41,7 @@ def test_every_alert_is_played() -> None:
     assert silent == speaking == alerts
 
 
-@pytest.mark.servers
+@pytest.mark.deployment
 def test_rules_speak_where_they_should(call) -> None:  # type: ignore[no-untyped-def]
     checked = call("promtool", "check", "config", RULES.with_name("prometheus.yml"))
     assert checked.returncode == 0, checked.stderr
@@ -49,7 +49,7 @@ def test_rules_speak_where_they_should(call) -> None:  # type: ignore[no-untyped
     assert played.returncode == 0, played.stdout + played.stderr
 
 
-@pytest.mark.servers
+@pytest.mark.deployment
 def test_promtool_refuses_a_rule_that_is_silent(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "rules.yml").write_text(
         RULES.read_text().replace("probewatch_sink_broken == 1", "probewatch_sink_broken == 2")
@@ -58,7 +58,7 @@ def test_promtool_refuses_a_rule_that_is_silent(call, tmp_path: Path) -> None:  
     assert call("promtool", "test", "rules", "rules_test.yml", cwd=tmp_path).returncode != 0
 
 
-@pytest.mark.servers
+@pytest.mark.deployment
 def test_the_dashboard_asks_in_promql(call, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     rules = [{"record": f"panel:{at}", "expr": expression} for at, expression in enumerate(EXPRESSIONS)]
     (tmp_path / "panels.yml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))

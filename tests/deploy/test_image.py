@@ -89,7 +89,7 @@ def test_it_runs_as_nobody_special() -> None:
     assert re.search(r"^HEALTHCHECK .*healthy", last, re.MULTILINE)
 
 
-@pytest.mark.servers
+@pytest.mark.deployment
 @pytest.mark.timeout(1800)
 def test_it_starts_quickly_on_a_file_system_that_it_cannot_write(prefix: Path, tmp_path: Path) -> None:
     state, kernels = tmp_path / "state", tmp_path / "kernels"

@@ -12,7 +12,7 @@ import pytest
 TERRAFORM = Path(__file__).parents[2] / "deploy" / "terraform"
 
 
-@pytest.mark.servers
+@pytest.mark.deployment
 def test_it_is_in_form(call: Any, tmp_path: Path) -> None:
     for file in TERRAFORM.glob("*.tf"):
         copy = tmp_path / file.name

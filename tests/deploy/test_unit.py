@@ -11,7 +11,7 @@ import pytest
 UNIT = Path(__file__).parents[2] / "deploy" / "probewatch.service"
 EXPOSURE = 2.0  # of 10; without any hardening it would be 9.6
 
-pytestmark = pytest.mark.servers
+pytestmark = pytest.mark.deployment
 
 
 def test_systemd_understands_it(call: Any, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Fetches the servers of the tests before the tests run, and says first how much that is."""
+"""Fetches the servers of the tests before the tests run, and says first how much that is; or, asked for `tools`, those
+that judge `deploy/`."""
 
 from __future__ import annotations
 
@@ -13,10 +14,12 @@ from services.tools import DEBIAN, GO, lacking_tool, place, tool
 
 
 def main() -> int:
-    """Start and stop each server that is not in the cache yet; 1 where one could not be fetched."""
+    """Start and stop each server that is not in the cache yet, or fetch the tools; 1 where one could not be fetched."""
     if os.environ.get("SERVERS") == "no":
         print("SERVERS=no: the tests with real servers are left out")
         return 0
+    if sys.argv[1:] == ["tools"]:
+        return max(fetched_tool(name) for name in (*GO, *DEBIAN))
     lacks = {kind: lacking(kind) for kind in SCRIPTS}
     sizes = {kind: size for kind in SCRIPTS if lacks[kind] is None and (size := downloads(kind)) is not None}
     for kind, what in lacks.items():
@@ -25,7 +28,7 @@ def main() -> int:
     if sizes:
         told = " and ".join(f"{size} for the {kind} server" for kind, size in sizes.items())
         print(f"downloading through Maven and Go, once: {told} (SERVERS=no leaves their tests out)", flush=True)
-    return max([fetched(kind) for kind in sizes] + [fetched_tool(name) for name in (*GO, *DEBIAN)])
+    return max((fetched(kind) for kind in sizes), default=0)
 
 
 def fetched(kind: str) -> int:
