@@ -160,7 +160,7 @@ def _share(wanted: str, share: Share, bar: float) -> Reached:
 
 def _at_most(wanted: str, most: float, figure: float | None) -> Reached:
     wanted = f"at most {most:.0f} {wanted}"
-    return Reached(wanted, "" if figure is None else f"{figure:.1f}", None if figure is None else figure <= most)
+    return Reached(wanted, "" if figure is None else f"{figure:.3g}", None if figure is None else figure <= most)
 
 
 def _met(measured: Sequence[object], met: bool) -> bool | None:

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from bars import SKETCHING
 from hearing import TRIED, Client
-from intervals import Share
+from intervals import Share, Z
 from playing import Played, play
 from printed import table
 
@@ -43,6 +43,13 @@ class Compared:
     def points(self) -> float:
         """What sketching costs, in points; negative where it gains."""
         return 100.0 * (self.raw - self.sketched) / self.clients if self.clients else 0.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95 % interval of the points, from those found by one of the two alone (Wald, for pairs: McNemar 1947)."""
+        apart = self.sketched_alone + self.raw_alone - (self.raw - self.sketched) ** 2 / max(1, self.clients)
+        reach = 100.0 * Z * apart**0.5 / max(1, self.clients)
+        return self.points - reach, self.points + reach
 
 
 def unsketched(log: Path) -> Played:
@@ -100,7 +107,7 @@ def _counted(name: str, pairs: Sequence[tuple[Client, Client]], seen: Any) -> Co
 
 def report(scenes: Sequence[str], rows: Sequence[Compared]) -> str:
     """The account as Markdown."""
-    points = rows[0].points
+    points, (low, high) = rows[0].points, rows[0].interval
     lines = [
         [one.name, one.clients, Share(one.sketched, one.clients), Share(one.raw, one.clients), one.sketched_alone,
          one.raw_alone, f"{one.points:+.1f}"]
@@ -110,7 +117,7 @@ def report(scenes: Sequence[str], rows: Sequence[Compared]) -> str:
     return "\n".join(
         [
             f"# What sketching costs: {', '.join(scenes)}\n",
-            f"- **{points:+.1f} points** of detection; at most {SKETCHING:.0f} are wanted: "
+            f"- **{points:+.2f} points** of detection ({low:.1f} to {high:.1f}); at most {SKETCHING:.0f} are wanted: "
             f"{'MET' if points <= SKETCHING else '**MISSED**'}\n",
             table(head, lines),
         ]
