@@ -299,7 +299,7 @@ def test_a_key_that_has_ended_holds_the_outbox_and_alarms_until_there_is_a_new_o
     section = sink_settings(search, issued, issued.client, **keyed(tmp_path, **sound), **{which: {"file": key}})
     outbox = Outbox(tmp_path / "outbox.db", ["soc"])
     delivery = Delivery(outbox, build_sinks({"soc": section}), QUICK)
-    alerts = list(several(200))
+    alerts = list(several(200, client=f"{end}-{which}"))
     outbox.accept(alerts)
     delivery.start()
     try:
