@@ -56,7 +56,7 @@ integration: servers ## Tests with real servers.
 docs: .venv/dev ## The commands of README and manual, run, and their output compared.
 	$(PYTEST) -m docs
 
-suite: kernels ## All tests but long chaos and deployment, in one run with one summary; branches reached: 95 % at least.
+suite: .venv/dev ## All tests but long chaos and deployment, one summary; branches, with those of `kernels`: 95 % at least.
 	$(PYTEST) $(BOTH) -m 'not chaos and not deployment' $(COVER) --cov-append $(REACHED)
 
 fuzz: .venv/dev ## Fuzz all that reads bytes, guided by coverage: SECONDS (60) for each of eleven readers.

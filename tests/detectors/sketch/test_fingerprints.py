@@ -176,9 +176,13 @@ def test_no_damaged_byte_goes_unseen(at: int, flip: int) -> None:
         unpacked(bytes(damaged), SECRET, "1:abc", "credit")
 
 
+def test_a_file_from_before_keys_of_sketches_had_names_of_their_own_is_read() -> None:
+    assert unpacked(packed(), SECRET, "abc", "credit").records == unpacked(packed(), SECRET, "1:abc", "credit").records
+
+
 def test_foreign_files_are_refused() -> None:
-    with pytest.raises(FingerprintsRefused, match="made with the key '1:abc', and the key here is '2:abc'"):
-        unpacked(packed(), SECRET, "2:abc", "credit")
+    with pytest.raises(FingerprintsRefused, match="made with the key '1:abc', and the key here is 'abd'"):
+        unpacked(packed(), SECRET, "abd", "credit")
     with pytest.raises(FingerprintsRefused, match="another name"):
         unpacked(packed(), SECRET, "1:abc", "fraud")
     with pytest.raises(FingerprintsRefused, match="another name"):

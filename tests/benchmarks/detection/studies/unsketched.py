@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from detectors.features import layout, neighbours
 from detectors.sketch import dense
-from detectors.sketch.queries import DENSE, MAX_WIDTH
+from detectors.sketch.queries import DENSE, MAX_WIDTH, Queries
+from monitor.engine.training import Training
 
 Bytes = NDArray[np.uint8]
 
@@ -29,6 +30,7 @@ RAW: Final = (SKETCH + 7) // 8 * 8  # where the numbers begin
 END: Final = RAW + 4 * MAX_WIDTH
 ORDINARY: Final = neighbours.pack_dense
 SKETCHED: Final = dense.DenseSketcher._make_plan
+KNOWN: Final = Training.hits
 
 
 @njit
@@ -65,6 +67,12 @@ def plan(self: dense.DenseSketcher, size: int) -> dense.Plan:
     return dense.Plan(size, sparse=False, signs=np.eye(size, dtype=np.int8), factors=factors)
 
 
+def hits(self: Training, queries: Queries, index: NDArray[np.int64], shape: Any) -> NDArray[np.uint64]:
+    """The same fingerprints: they name inputs by the width that a sketch of them would have."""
+    kind, width, columns = shape
+    return KNOWN(self, queries, index, (kind, dense.width_of(width) if kind == DENSE else width, columns))
+
+
 def undress() -> None:
     """Exchange what makes, keeps and compares sketches, before anything else is imported that uses it."""
     if any(name in sys.modules for name in ("detectors.features.walk", "detectors.features.windows")):
@@ -75,6 +83,7 @@ def undress() -> None:
     layout.window_pages = lambda kind, sketch: pages(kind, SKETCH if kind == DENSE else sketch)  # as many queries
     make: Any = plan
     dense.DenseSketcher._make_plan = make
+    Training.hits = hits  # type: ignore[method-assign]
 
 
 def main() -> None:
