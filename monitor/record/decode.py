@@ -3,11 +3,16 @@
 Every record is read by the fast path; what that does not understand goes to the schema for its words. One bad record
 is rejected by itself. Columns of a record depend on the record, its place in the log and the key only, never on how
 the log was cut into batches.
+
+Where the code itself fails on a record, that record is set aside alone: a stream that stops there would stop there
+again after every restart.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 from detectors.sketch.keyed import joined
 from detectors.sketch.queries import Queries
@@ -26,6 +31,9 @@ from monitor.record.read_record import RecordReader
 from monitor.record.refusal import Refused, Unfamiliar
 from monitor.record.rejected import Rejected
 from monitor.record.scan import scan
+
+_INTACT: Final[Mapping[int, str]] = {}
+_MACHINE: Final = (MemoryError, OSError, ImportError)  # no record is to blame for these
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,34 @@ class Decoder:
 
     def decode(self, batch: RawBatch) -> Decoded:
         """The columns of a batch. Never raises for anything that stands in a record."""
+        try:
+            return self._decode(batch, _INTACT)
+        except _MACHINE:
+            raise
+        except Exception:  # noqa: BLE001  (whatever it is, the stream goes on)
+            return self._decode(batch, self._failing(batch, 0, len(batch)))
+
+    def _failing(self, batch: RawBatch, start: int, stop: int) -> dict[int, str]:
+        """Which of these records make the code fail, by halving, and with which kind of error: its text could repeat
+        the record."""
+        try:
+            self._decode(_cut(batch, slice(start, stop)), _INTACT)
+        except _MACHINE:
+            raise
+        except Exception as problem:  # noqa: BLE001
+            if stop - start < 2:
+                return dict.fromkeys(range(start, stop), type(problem).__name__)
+            middle = (start + stop) // 2
+            return self._failing(batch, start, middle) | self._failing(batch, middle, stop)
+        return {}
+
+    def _decode(self, batch: RawBatch, failing: Mapping[int, str]) -> Decoded:
+        """`failing`: records that are not looked into, and why."""
         gathering = Gathering()
         reader = RecordReader(self.names, self._hashes, self._limits, gathering)
         payloads = [payload if len(payload) <= self._limits.record else b"" for payload in batch.payloads]
+        for at in failing:
+            payloads[at] = b""
         counts, words = scan(*joined(payloads))
         keys, bare_words = counts.tolist(), words.tolist()
         offsets, times = batch.offsets.tolist(), batch.timestamps.tolist()
@@ -70,6 +103,8 @@ class Decoder:
         unknown = 0
         for at, payload in enumerate(payloads):
             try:
+                if at in failing:
+                    raise Refused("decoder-failed", f"record: {failing[at]} while it was decoded")
                 if len(batch.payloads[at]) > self._limits.record:
                     raise Refused("too-large", "record: too many bytes")
                 headers = None if batch.headers is None else batch.headers[at]
@@ -87,6 +122,16 @@ class Decoder:
             places += [offsets[at]] * len(read)
             unknown += found
         return Decoded(self._maker.make(queries, places, gathering), rejected, unknown)
+
+
+def _cut(batch: RawBatch, part: slice) -> RawBatch:
+    return replace(
+        batch,
+        payloads=batch.payloads[part],
+        offsets=batch.offsets[part],
+        timestamps=batch.timestamps[part],
+        headers=None if batch.headers is None else batch.headers[part],
+    )
 
 
 def _read(reader: RecordReader, document: Document, log_time: int) -> tuple[list[Query], int]:

@@ -24,6 +24,7 @@ REASONS: Final = {
     "time-range": "before 2000 or after 2100",
     "time-skew": "further from the log's own time than the limit",
     "bad-envelope": "a CloudEvents envelope without a usable record in it",
+    "decoder-failed": "a fault of this program: it failed on the record, which is set aside; please report it",
 }
 
 

@@ -145,13 +145,14 @@ class Loop:
 
     def _save(self, partitions: Iterable[Partition]) -> None:
         """Snapshots, then the commit. The state of a partition whose findings are not safe is ahead of its offset, and
-        must not be saved; neither must one that the group has given away while we stood still (decision 0018)."""
+        must not be saved; neither must one that the group has given away while we stood still (decision 0018), which
+        is asked once for all that are due."""
         unsafe = None if self._unsafe is None else self._unsafe.partition
+        due = [partition for partition in partitions if partition != unsafe]
+        ours = self._source.confirm(due) if due else ()
         saved: dict[Partition, int] = {}
-        for partition in list(partitions):
-            if partition == unsafe:
-                continue
-            if not self._source.confirm(partition):
+        for partition in due:
+            if partition not in ours:
                 self._partitions.postpone(partition)
                 log.warning("no snapshot: the group does not count the partition as ours", extra=_named(partition))
             elif (offset := self._partitions.save(partition)) is not None:

@@ -74,9 +74,9 @@ class FileSource:
         """A file is there from its first line, and that is where reading begins."""
         return Bounds(0, 0)
 
-    def confirm(self, partition: Partition) -> bool:
-        """Always: nobody else reads these files."""
-        return True
+    def confirm(self, partitions: Iterable[Partition]) -> frozenset[Partition]:
+        """All: nobody else reads these files."""
+        return frozenset(partitions)
 
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Nothing to do: nobody else reads these files, and snapshots hold the offsets."""

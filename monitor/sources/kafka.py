@@ -97,14 +97,17 @@ class KafkaSource:
         with mending(self._settings):
             return Bounds(int(self._consumer.beginning_offsets([at])[at]), self._start(at))
 
-    def confirm(self, partition: Partition) -> bool:
-        """Store once more what is stored already: the coordinator refuses that from whoever the group has given up.
-        From a member that it knows it takes the offset of any partition, so our own list is asked before and after."""
+    def confirm(self, partitions: Iterable[Partition]) -> frozenset[Partition]:
+        """Store once more what is stored already, in one request: the coordinator refuses that from whoever the group
+        has given up. From a member that it knows it takes the offset of any partition, so our own list is asked before
+        and after."""
         self._settle()
-        if partition not in self._stored or not self.commit({partition: self._stored[partition]}):
-            return False
+        owned = self._ownership.owned.intersection(partitions)
+        known = {partition: self._stored[partition] for partition in owned if partition in self._stored}
+        if not known or not self.commit(known):
+            return frozenset()
         self._settle()
-        return partition in self._ownership.owned
+        return self._ownership.owned.intersection(known)
 
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Store the offsets at the group's coordinator, within 10 s."""

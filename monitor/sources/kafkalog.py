@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import kafka
 from kafka import TopicPartition
@@ -23,9 +23,9 @@ class KafkaLog(KafkaSource):
         self._ends: Mapping[TopicPartition, int] = {}
         super().__init__(settings)
 
-    def confirm(self, partition: Partition) -> bool:
-        """Always: there is no group."""
-        return True
+    def confirm(self, partitions: Iterable[Partition]) -> frozenset[Partition]:
+        """All: there is no group."""
+        return frozenset(partitions)
 
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         """Nothing to do."""

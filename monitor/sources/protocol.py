@@ -98,8 +98,8 @@ class Source(Protocol):
         """Where the partition can be read; None where it has been lost meanwhile."""
         ...
 
-    def confirm(self, partition: Partition) -> bool:
-        """Whether the group itself, asked now, still counts the partition as ours. A process that stood still for
+    def confirm(self, partitions: Iterable[Partition]) -> frozenset[Partition]:
+        """Those that the group itself, asked now and once, still counts as ours. A process that stood still for
         longer than its session believes so and is wrong; whatever it would write belongs to the next owner."""
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -18,6 +19,7 @@ from monitor.config.settings import Settings
 # starting servers and compiling kernels is not what is timed
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600, func_only=True)]
 SHARE = ("search half", "search rolled", "rebalance", "webhook 500", "kill")
+MACHINE = ("clock back", "full disk", "read-only disk", "clock ahead")
 
 
 def test_a_few_kills(
@@ -60,14 +62,28 @@ def test_a_dozen_kills(
 
 
 @pytest.mark.chaos
-def test_leaders_move_under_load(nursery: Nursery, key: None, elasticsearch: Server, tmp_path: Path) -> None:
-    cluster = Cluster(tmp_path / "cluster")
-    try:
-        scene = fill(cluster.address, lines(8_000, 4), cluster.brokers)
-        wanted, before = oracle(scene, Settings()), cluster.leaders(scene.topic)
-        found = play(nursery, tmp_path, scene, wanted, elasticsearch.address, 1, cluster, named=["move leaders"] * 3)
-        # each move asserts that every partition got another leader
-        assert found.good, found
-        assert cluster.leaders(scene.topic).keys() == before.keys()
-    finally:
-        cluster.stop()
+def test_faults_of_the_machine(
+    nursery: Nursery, scene: Scene, quiet: Oracle, kafka: Server, elasticsearch: Server, tmp_path: Path
+) -> None:
+    found = play(nursery, tmp_path, scene, quiet, elasticsearch.address, 1, kafka.address, named=MACHINE)
+    assert found.good, found
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    made = Cluster(tmp_path / "cluster")
+    yield made
+    made.stop()
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("named", [["move leaders"] * 3, ["kill broker"] * 2], ids=["leaders", "killed"])
+def test_brokers_fail_under_load(
+    nursery: Nursery, key: None, elasticsearch: Server, cluster: Cluster, tmp_path: Path, named: list[str]
+) -> None:
+    scene = fill(cluster.address, lines(8_000, 4), cluster.brokers)
+    wanted, before = oracle(scene, Settings()), cluster.leaders(scene.topic)
+    found = play(nursery, tmp_path, scene, wanted, elasticsearch.address, 1, cluster, named=named)
+    # each move asserts that every partition got another leader
+    assert found.good, found
+    assert cluster.leaders(scene.topic).keys() == before.keys()

@@ -182,5 +182,6 @@ timeout_s = 1
 type = "webhook"
 url = {{file = "{folder}/url"}}
 secrets = [{{file = "{folder}/secret"}}]
+networks = ["127.0.0.0/8"]
 timeout_s = 1
 """

@@ -76,8 +76,9 @@ def ours(message: str) -> None:
 
 
 def known(reason: str) -> None:
-    """AssertionError where it is no code of ours."""
+    """AssertionError where it is no code of ours, or the one for a fault of ours."""
     assert reason in REASONS
+    assert reason != "decoder-failed"
 
 
 def records(inputs: Inputs) -> None:

@@ -55,6 +55,7 @@ level = "debug"
 type = "webhook"
 url = {{file = "{folder}/url"}}
 secrets = [{{file = "{folder}/hook"}}]
+networks = ["127.0.0.0/8"]
 [sinks.file]
 type = "file"
 path = "{folder}/state/alerts.ndjson"

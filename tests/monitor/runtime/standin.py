@@ -143,6 +143,7 @@ class ScriptedSource:
         self.pending: deque[Assignment] = deque([Assignment(self.owned, frozenset())])
         self.extra: deque[Arrival] = deque()
         self.fenced = False
+        self.asked: list[frozenset[Partition]] = []  # what the group was asked for
         self.closed = False
 
     def rebalance(self, *, gained: Iterable[Partition] = (), lost: Iterable[Partition] = ()) -> None:
@@ -185,8 +186,10 @@ class ScriptedSource:
     def bounds(self, partition: Partition) -> Bounds | None:
         return Bounds(self.log.first.get(partition, 0), self.log.committed.get(partition, 0))
 
-    def confirm(self, partition: Partition) -> bool:
-        return not self.fenced and partition in self.owned
+    def confirm(self, partitions: Iterable[Partition]) -> frozenset[Partition]:
+        asked = frozenset(partitions)
+        self.asked.append(asked)
+        return frozenset() if self.fenced else asked & self.owned
 
     def commit(self, offsets: Mapping[Partition, int]) -> bool:
         if self.fenced or not self.owned.issuperset(offsets):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ from monitor.config.runtime import LogSettings, RuntimeSettings
 from monitor.config.sinks import OutboxSettings
 from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoder
+from monitor.record.gathering import Query
 from monitor.record.raw import Partition
+from monitor.record.read_record import RecordReader
 from monitor.runtime.folder import SnapshotFolder
 from monitor.runtime.health import Pulse
 from monitor.runtime.keys import OPEN_KEYS
@@ -414,6 +417,28 @@ def test_a_stretch_that_cannot_be_read_is_a_dead_letter(tmp_path: Path) -> None:
     assert process.value("stretches_quarantined_total", reason="bad-checksum") == 1
 
 
+def test_a_record_on_which_the_decoder_fails_stops_neither_this_life_nor_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = RecordReader.read
+
+    def failing(self: RecordReader, one: dict[str, Any], *others: Any) -> list[Query]:
+        if one["input"]["vector"][0] == 13:
+            raise ZeroDivisionError(one["client"])
+        return read(self, one, *others)
+
+    monkeypatch.setattr(RecordReader, "read", failing)
+    log = Log({P0: [record(f"client-{n % 3}", n) for n in range(40)]})
+    Process(tmp_path, log, every=5).step(6)  # has come past it, and is killed
+    process = Process(tmp_path, log, every=5)
+    process.finish()
+    assert log.committed == {P0: 40}
+    assert process.value("records_rejected_total", reason="decoder-failed") <= 1
+    with sqlite3.connect(tmp_path / "outbox.db") as connection:
+        letters = connection.execute("SELECT partition, offset, reason, detail FROM letters").fetchall()
+    assert letters == [(0, 13, "decoder-failed", "record: ZeroDivisionError while it was decoded")]
+
+
 def test_ready_when_every_assigned_partition_is_restored(tmp_path: Path) -> None:
     process = Process(tmp_path, some_log(), mine=())
     process.step()
@@ -506,6 +531,23 @@ def test_no_snapshot_of_a_partition_that_the_group_has_given_away(tmp_path: Path
     process.clock.now += 60
     process.step()
     assert log.committed != committed
+
+
+def test_the_group_is_asked_once_for_all_partitions_that_are_due(tmp_path: Path) -> None:
+    process = Process(tmp_path, some_log(), every=10)  # both partitions get five records a turn
+    process.step(2)
+    assert process.source.asked == [{P0, P1}]
+    assert process.log.committed == {P0: 10, P1: 10}
+
+
+def test_a_partition_that_the_group_has_given_away_holds_no_other_back(tmp_path: Path) -> None:
+    process = Process(tmp_path, some_log(), every=10)
+    process.step()
+    process.source.owned = frozenset({P1})  # and nobody has told us yet
+    process.step()
+    assert process.source.asked == [{P0, P1}]
+    assert process.log.committed == {P1: 10}
+    assert {file.name.split(".")[0] for file in (tmp_path / "snapshots").glob("queries-*")} == {"queries-1"}
 
 
 def test_a_disk_that_takes_no_snapshot_is_not_asked_at_every_step(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from uuid import uuid4
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from services.launch import Server
 
 from monitor.config.sources import KafkaSettings
@@ -109,6 +109,29 @@ def test_a_group_shares_the_partitions_and_takes_over_what_a_member_leaves(
     one.step()
     produce(name, 4)
     one.until(lambda: one.count + two.count == 444)
+
+
+def test_one_request_tells_which_partitions_the_group_counts_as_ours(
+    join: Joined, produce: Callable[..., None], topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = topic(partitions=4)
+    produce(name, 400)
+    one, commit, requests = join(name), KafkaConsumer.commit, []
+
+    def counted(self: KafkaConsumer, offsets: Mapping[TopicPartition, object], **others: object) -> None:
+        requests.append(len(offsets))
+        commit(self, offsets, **others)
+
+    monkeypatch.setattr(KafkaConsumer, "commit", counted)
+    one.until(lambda: one.count == 400)
+    everything = [Partition(name, number) for number in range(4)]
+    assert one.source.confirm([*everything, Partition(name, 4)]) == set(everything)
+    assert requests == [4]
+    two = join(name)
+    one.until(lambda: len(two.source.assigned()) == 2 == len(one.source.assigned()), two)
+    assert one.source.confirm(everything) == one.source.assigned()
+    assert one.source.confirm(two.source.assigned()) == frozenset()
+    assert requests == [4, 2], "nobody is asked about what is known to be another's"
 
 
 def test_reading_goes_on_where_the_group_left_off(join: Joined, produce: Callable[..., None], topic: MakeTopic) -> None:
