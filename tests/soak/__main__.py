@@ -153,10 +153,11 @@ def main() -> int:
     servers = [one if isinstance(one, Server) else one.ready() for one in starting]
     try:
         soak = Soak(folder, servers[0].address, servers[1].address, given.rate)
-        wrong = soaked(soak, given.hours, given.fault_minutes)
+        soaked(soak, given.hours, given.fault_minutes)
         given.out.mkdir(parents=True, exist_ok=True)
-        table(soak.samples, given.out / "soak.csv")
+        table(soak.samples, given.out / "soak.csv")  # before it is judged: whatever comes of that, the curves are kept
         picture(soak.samples, given.out / "soak.png")
+        wrong = soak.judge()
     finally:
         for one in servers:
             one.stop()
@@ -170,8 +171,8 @@ def server(kind: str, folder: Path) -> Server | Launch:
     return Server(running) if running else launch(kind, folder / kind)
 
 
-def soaked(soak: Soak, hours: float, fault_minutes: float) -> list[str]:
-    """Runs for so long; what was wrong."""
+def soaked(soak: Soak, hours: float, fault_minutes: float) -> None:
+    """Runs for so long."""
     begun = time.monotonic()
     threads = [threading.Thread(target=soak.produce), threading.Thread(target=soak.disturb, args=(fault_minutes,))]
     for thread in threads:
@@ -182,7 +183,6 @@ def soaked(soak: Soak, hours: float, fault_minutes: float) -> list[str]:
     soak.ending.set()
     for thread in threads:
         thread.join()
-    return soak.judge()
 
 
 if __name__ == "__main__":
