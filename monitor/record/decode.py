@@ -80,7 +80,7 @@ class Decoder:
             self._decode(_cut(batch, slice(start, stop)), _INTACT)
         except _MACHINE:
             raise
-        except Exception as problem:  # noqa: BLE001
+        except Exception as problem:  # noqa: BLE001  (told as the reason)
             if stop - start < 2:
                 return dict.fromkeys(range(start, stop), type(problem).__name__)
             middle = (start + stop) // 2
