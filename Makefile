@@ -5,7 +5,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 	$(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo yes),$(name))))
 INSTALL := .venv/bin/pip --disable-pip-version-check install --quiet --constraint constraints.txt --editable
 PYTEST := .venv/bin/python -m pytest
-BOTH := --numprocesses 2 --dist loadgroup
+BOTH := --numprocesses 2
 COVER := --cov=detectors --cov=monitor.engine --cov-branch
 REACHED := --cov-report=term-missing:skip-covered --cov-fail-under=95
 DETECTION := tests/benchmarks/detection
