@@ -73,11 +73,12 @@ def decoded(lines: Sequence[bytes], first: int = 0) -> Queries:
     return found.queries
 
 
+ORIGIN = Origin("c0", "test")
+
+
 def engine(bank: Bank | None = None, **settings: Any) -> PartitionEngine:
     """An engine with every detector of the package, which knows the models of the day."""
-    return PartitionEngine(
-        PARTITION, engine_settings(**settings), every() if bank is None else bank, Origin("c0", "test")
-    )
+    return PartitionEngine(PARTITION, engine_settings(**settings), every() if bank is None else bank, ORIGIN)
 
 
 def engine_settings(**settings: Any) -> EngineSettings:

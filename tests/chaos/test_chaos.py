@@ -28,9 +28,13 @@ def test_a_few_kills(
     seed = SystemRandom().randrange(1_000_000)
     print(f"seed {seed}")
     chance = Random(f"a few kills {seed}")
-    found = passage(nursery, tmp_path, scene, quiet, kafka.address, elasticsearch.address, chance, most=5)
-    assert found.good, (seed, found)
-    assert found.kills == 5
+    kills = 0
+    while kills < 5:  # a quick machine is at the end of the log before that, and begins again
+        place = tmp_path / str(kills)
+        found = passage(nursery, place, scene, quiet, kafka.address, elasticsearch.address, chance, most=5 - kills)
+        assert found.good, (seed, found)
+        assert found.kills, seed
+        kills += found.kills
 
 
 def test_faults_of_the_far_sides_and_a_rebalance(

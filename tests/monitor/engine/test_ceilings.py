@@ -176,7 +176,11 @@ def test_state_that_does_not_fit_is_refused() -> None:
 
     def restore(changed: dict[str, np.ndarray], bank: Bank | None = None, **given: int) -> None:
         PartitionEngine.restore(
-            recorded.PARTITION, recorded.engine_settings(**given), recorded.every() if bank is None else bank, changed
+            recorded.PARTITION,
+            recorded.engine_settings(**given),
+            recorded.every() if bank is None else bank,
+            changed,
+            recorded.ORIGIN,
         )
 
     def head(old: bytes, new: bytes) -> dict[str, np.ndarray]:
@@ -185,6 +189,8 @@ def test_state_that_does_not_fit_is_refused() -> None:
     restore(arrays)
     with pytest.raises(ValueError, match="another set of detectors"):
         restore(arrays, Bank([]))
+    with pytest.raises(ValueError, match="the key of epoch test"):
+        PartitionEngine.restore(recorded.PARTITION, recorded.engine_settings(), recorded.every(), arrays)
     with pytest.raises(ValueError, match="has layout 999"):
         restore(head(b'"layout": ', b'"layout": 999, "old": '))
     for name in arrays:
@@ -198,9 +204,9 @@ def test_state_of_more_models_than_the_ceiling_is_refused() -> None:
     engine = recorded.engine()
     engine.feed(columns([Query(model=f"m{n}") for n in range(3)]))
     arrays, bank = engine.dump(), recorded.every()
-    PartitionEngine.restore(recorded.PARTITION, recorded.engine_settings(models=3), bank, arrays)
+    PartitionEngine.restore(recorded.PARTITION, recorded.engine_settings(models=3), bank, arrays, recorded.ORIGIN)
     with pytest.raises(ValueError, match="more models than the settings allow"):
-        PartitionEngine.restore(recorded.PARTITION, recorded.engine_settings(models=2), bank, arrays)
+        PartitionEngine.restore(recorded.PARTITION, recorded.engine_settings(models=2), bank, arrays, recorded.ORIGIN)
 
 
 def test_a_view_refuses_what_other_detectors_left() -> None:

@@ -47,7 +47,7 @@ def test_uses_and_epochs_have_keys_of_their_own() -> None:
 
 
 def test_printing_keys_shows_none() -> None:
-    assert repr(EXPECTED) == "Keys(epoch='2026-11')"
+    assert repr(EXPECTED) == "Keys(epoch='2026-11', apart=False)"
 
 
 def test_a_new_key_file(tmp_path: Path) -> None:
