@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from monitor.config.trouble import Trouble
-from monitor.runtime.disk import private, sync
 from monitor.runtime.generations import GENERATIONS, Generations, stem_of
+from monitor.sinks.disk import private, sync
 
 _NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 

@@ -18,7 +18,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from monitor.runtime.disk import private, sync
+from monitor.sinks.disk import private, sync
 
 DIGEST: Final = 16  # bytes of BLAKE2b over everything after it
 HEADER: Final = 1 << 26  # bytes of a header, at most

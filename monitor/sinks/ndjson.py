@@ -11,6 +11,7 @@ from typing import BinaryIO, Final
 from monitor.alerts.finding import Finding
 from monitor.config.trouble import Trouble
 from monitor.formats.native import encode, parse
+from monitor.sinks.disk import sync
 from monitor.sinks.protocol import DELIVERED, Outcome
 
 _BATCH: Final = 500
@@ -56,7 +57,7 @@ class FileSink:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             self._file = FileIO(descriptor, "r+")
-            _sync_folder(self._path.parent)
+            sync(self._path.parent)
             mend(self._file)
             self._written = frozenset(self._ids())
         return self._file
@@ -78,7 +79,7 @@ class FileSink:
         number = int(aside[-1].suffix[1:]) + 1 if aside else 1
         self._path.rename(self._path.with_name(f"{self._path.name}.{number}"))
         self.close()
-        _sync_folder(self._path.parent)
+        sync(self._path.parent)
 
 
 class StdoutSink:
@@ -140,15 +141,6 @@ def _write(file: FileIO, content: bytes) -> None:
     while rest:
         rest = rest[file.write(rest) :]
     os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """A new name is safe only when its folder is on the disk too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _id(line: bytes) -> str | None:

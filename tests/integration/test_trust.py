@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from beginning import first_records
 from certificates import Certificates, Identity, certificates
 from elasticsearch import AuthorizationException, BadRequestError, Elasticsearch
 from findings import EXAMPLE, several
@@ -36,7 +37,6 @@ from monitor.sinks.siem import install, make_api_key, make_lookup_key
 from monitor.sinks.webhook import WebhookSink
 from monitor.sinks.worker import Backoff
 from monitor.sources.kafka import KafkaSource
-from monitor.sources.protocol import Quarantined
 
 PASSWORD = "correct horse battery staple"
 QUICK = Backoff(first=0.05, ceiling=0.2, hold=0.2)
@@ -113,18 +113,7 @@ def test_kafka_is_read_with_a_certificate_and_a_scram_login(
     broker: str, issued: Certificates, tmp_path: Path, mechanism: str
 ) -> None:
     reading = source(broker, issued, issued.client, tmp_path, mechanism=mechanism)
-    found: list[bytes] = []
-    for _ in range(60):
-        for change in reading.changes():
-            for partition in change.gained:
-                reading.seek(partition, None)
-        for arrival in reading.poll(0.5):
-            assert not isinstance(arrival, Quarantined)
-            found.extend(arrival.payloads)
-        if found:
-            break
-    reading.close()
-    assert found == [b"a record"]
+    assert first_records(reading, 60) == [b"a record"]
 
 
 @pytest.mark.servers

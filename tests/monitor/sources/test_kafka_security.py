@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from beginning import first_records
 from kafka import KafkaAdminClient, KafkaProducer
 from services.fixtures import Park
 from services.launch import launch
@@ -17,7 +18,6 @@ from services.launch import launch
 from monitor.config.sources import KafkaSettings
 from monitor.config.trouble import Trouble
 from monitor.sources.kafka import KafkaSource
-from monitor.sources.protocol import Quarantined
 
 PASSWORD = "correct horse battery staple"
 LISTENER = "listener.name.sasl_ssl"
@@ -95,18 +95,7 @@ def settings(address: str, certificate: Path, variable: str, **login: object) ->
 def test_a_broker_that_asks_for_both_is_read(secured: str, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_PASSWORD", PASSWORD)
     source = KafkaSource(settings(secured, certificate, "KAFKA_PASSWORD"))
-    found: list[bytes] = []
-    for _ in range(50):
-        for change in source.changes():
-            for partition in change.gained:
-                source.seek(partition, None)
-        for arrival in source.poll(0.5):
-            assert not isinstance(arrival, Quarantined)
-            found.extend(arrival.payloads)
-        if found:
-            break
-    source.close()
-    assert found == [b"a record"]
+    assert first_records(source, 50) == [b"a record"]
 
 
 @pytest.mark.servers
