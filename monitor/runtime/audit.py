@@ -22,6 +22,7 @@ from typing import Any, Final
 import orjson
 
 from monitor.config.trouble import Trouble
+from monitor.sinks.disk import private
 
 START: Final = "0" * 64  # stands where the first line has the digest of the one before it
 _TAIL: Final = 65_536  # bytes; no line is longer
@@ -192,12 +193,10 @@ def _keep(file: Path, head: Head) -> None:
     """Notes the head beside the log, whole or not at all."""
     beside = _beside(file)
     part = beside.with_name(f"{beside.name}.writing")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(handle, f"{head}\n".encode())
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with open(part, "wb", opener=private) as out:
+        out.write(f"{head}\n".encode())
+        out.flush()
+        os.fsync(out.fileno())
     part.rename(beside)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 
 # a fresh engine (None), or one with the state of a snapshot; ValueError with the reason where the arrays do not fit
 EngineMaker = Callable[[Partition, Arrays | None], "PartitionEngine"]
-
-
-_TABLES: Final = frozenset({"models", "dense", "rows", "text"})  # of queries: not one element each
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +120,8 @@ class Partitions:
         known = int(np.searchsorted(queries.offset, held.told)) if held.told else 0
         if not known:
             return held.engine.feed(queries)
-        held.engine.feed(_part(queries, 0, known))
-        return held.engine.feed(_part(queries, known, len(queries)))
+        held.engine.feed(queries.span(0, known))
+        return held.engine.feed(queries.span(known, len(queries)))
 
     def missed(self, stretch: Quarantined, now: int) -> Finding:
         """What is to be told of a stretch that the log has lost; `now` in microseconds since 1970."""
@@ -246,9 +243,3 @@ class Partitions:
 def reasons(refused: list[Refused]) -> tuple[str, ...]:
     """What is wrong with each, newest first."""
     return tuple(one.reason for one in refused)
-
-
-def _part(queries: Queries, start: int, stop: int) -> Queries:
-    """The queries from start to stop; the tables of inputs stay whole."""
-    names = [one.name for one in fields(queries) if one.name not in _TABLES]
-    return replace(queries, **{name: getattr(queries, name)[start:stop] for name in names})
