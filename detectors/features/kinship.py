@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detectors.features.layout import LINKED, REPEAT, record
-from detectors.features.neighbours import changes, dense_distance, signed
+from detectors.features.neighbours import LEAST, UNITS, changes, dense_to, signed
 from detectors.features.numbers import bits
 from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, ROWS, SEGMENTS, TEXT
 
@@ -153,7 +153,7 @@ def mixed(a: np.uint64, b: np.uint64) -> np.uint64:
 def encode(packed: NDArray[np.uint8], centre: NDArray[np.float64], codes: NDArray[np.int64]) -> None:
     """Fill `codes` (TABLES,) with the bucket of a dense sketch in each table: on which sides of the model's mean its
     next BITS components lie."""
-    unit, j = 2.0 ** signed(packed[MAX_WIDTH + SEGMENTS]), 0
+    unit, j = UNITS[signed(packed[MAX_WIDTH + SEGMENTS]) - LEAST], 0
     for table in range(TABLES):
         found = 0
         for _ in range(BITS):
@@ -180,7 +180,7 @@ def remember(index: Index, latest: Latest, number: int, codes: NDArray[np.int64]
 
 @njit(cache=True)
 def partner(
-    index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], codes: NDArray[np.int64], width: int
+    index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], codes: NDArray[np.int64]
 ) -> tuple[int, float]:
     """The nearest of the model's latest queries that another client sent, and its distance; -1 where there is none, or
     where another client sent the very same input."""
@@ -194,7 +194,7 @@ def partner(
             if latest.clients[place] == own or index.looked[place] == number:
                 continue
             index.looked[place] = number
-            distance = dense_distance(packed, latest.sketches[place], width)
+            distance = dense_to(packed, latest.sketches, place)
             if distance == 0.0:
                 return -1, 0.0
             if distance < least:
@@ -296,7 +296,7 @@ def dense_meetings(
     if len(known.centre) == 0:
         return
     encode(packed, known.centre, codes)
-    other, distance = partner(index, latest, number, packed, codes, len(known.centre))
+    other, distance = partner(index, latest, number, packed, codes)
     remember(index, latest, number, codes)
     mask = np.uint64(entry.mask) if entry.flags & LINKED else np.uint64(0)
     if other >= 0 and distance < known.widest and distance < known.limit * usual(packed, come.clients[i], codes, known):
@@ -382,7 +382,7 @@ def usual(packed: NDArray[np.uint8], client: np.uint64, codes: NDArray[np.int64]
     for table in range(TABLES):
         for a in known.buckets[table, codes[table]]:
             if a >= 0 and known.clients[a] != client:
-                distance = dense_distance(packed, known.sketches[a], len(known.centre))
+                distance = dense_to(packed, known.sketches, a)
                 if distance < least[CROWDED - 1]:
                     insert(least, owners, distance, known.clients[a])
     return float(least[CROWDED - 1])
@@ -409,10 +409,10 @@ def crossings(sketches: NDArray[np.uint8], clients: NDArray[np.uint64], known: K
     Where another client sent the very same input both are infinite: such a query makes no link."""
     codes = np.empty(TABLES, np.int64)
     for a in range(len(sketches)):
-        encode(sketches[a], known.centre, codes)
-        least = np.inf
+        own, least = sketches[a], np.inf
+        encode(own, known.centre, codes)
         for b in range(len(sketches)):
             if clients[a] != clients[b]:
-                least = min(least, dense_distance(sketches[a], sketches[b], len(known.centre)))
+                least = min(least, dense_to(own, sketches, b))
         out[a, 0] = least if least > 0.0 else np.inf
-        out[a, 1] = usual(sketches[a], clients[a], codes, known)
+        out[a, 1] = usual(own, clients[a], codes, known)

@@ -117,10 +117,14 @@ def room(n: int, sketch: int) -> Out:
 @njit(cache=True)
 def repeated(trail: NDArray[np.uint32], count: int, mark: np.uint32) -> int:
     """The latest earlier query with the same exact hash (without the version in its two lowest bits); -1: none."""
-    best = -1
-    for query in range(max(0, count - TRAIL), count):
-        if (trail[query % TRAIL] ^ mark) & np.uint32(0xFFFFFFFC) == 0:
-            best = query
+    met = 0
+    for at in range(min(count, TRAIL)):  # mostly none, and told soonest by a pass in the order of memory
+        met += (trail[at] ^ mark) < 4
+    if met == 0:
+        return -1
+    best = count - 1
+    while (trail[best % TRAIL] ^ mark) & np.uint32(0xFFFFFFFC):
+        best -= 1
     return best
 
 
@@ -154,7 +158,7 @@ def relate(
     count = state.headers[slot].count
     pages, sketches = state.pages[slot], state.sketches
     window = len(pages) * PAGE
-    best, entry.distance, entry.far = nearest(kind, packed, width, count, pages, sketches)
+    best, entry.distance, entry.far = nearest(kind, packed, count, pages, sketches)
     entry.base, entry.mask, entry.flags, entry.cosine = count, 0, 0, 0
     entry.step = np.nan
     if not rooted:
