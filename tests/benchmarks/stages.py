@@ -14,7 +14,7 @@ from detectors.features.windows import Windows
 from detectors.novelty import Novelty
 from monitor.engine import partition, stream, view
 from monitor.engine.bank import Bank
-from monitor.record import decode
+from monitor.record import by_template
 from monitor.record.columns import ColumnMaker
 from monitor.record.decode import Decoder
 from monitor.record.inputs import InputSketcher
@@ -32,7 +32,7 @@ FIELDS: Final = "fields and pseudonyms"
 PARTS: Final[tuple[tuple[str, Any, str], ...]] = (
     ("read", KafkaSource, "poll"),
     ("read", FileSource, "poll"),
-    ("scan for keys", decode, "scan"),
+    ("cut into slots", by_template, "slots_of"),
     (FIELDS, Decoder, "decode"),
     ("columns", ColumnMaker, "make"),
     ("sketch", InputSketcher, "sketch"),
