@@ -29,7 +29,7 @@ from detectors.features.layout import (
     TRAIL,
 )
 from detectors.features.manifold import residual
-from detectors.features.neighbours import changes, nearest, unpack_dense
+from detectors.features.neighbours import Room, changes, nearest, unpack_dense
 from detectors.features.numbers import bits
 from detectors.features.routing import patched, route
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS, TEXT
@@ -150,6 +150,7 @@ def relate(
     slot: int,
     baseline: Baseline,
     rooted: bool,
+    near_by: Room,
 ) -> int:
     """Fill near, base, distance, far, step, mask, cosine and flags of a query from its client's window.
 
@@ -158,7 +159,7 @@ def relate(
     count = state.headers[slot].count
     pages, sketches = state.pages[slot], state.sketches
     window = len(pages) * PAGE
-    best, entry.distance, entry.far = nearest(kind, packed, count, pages, sketches)
+    best, entry.distance, entry.far = nearest(kind, packed, count, pages, sketches, near_by)
     entry.base, entry.mask, entry.flags, entry.cosine = count, 0, 0, 0
     entry.step = np.nan
     if not rooted:
@@ -367,7 +368,8 @@ def walk(
     `rooted` queries come from another window: the base that they know from there stays, unless they are linked here.
     """
     floats = np.zeros((3, MAX_WIDTH), np.float32)
-    scratch = np.empty(state.pages.shape[1] * PAGE, ENTRY)
+    window = state.pages.shape[1] * PAGE
+    scratch, near_by = np.empty(window, ENTRY), (np.empty(window, np.int64), np.empty(window))
     columns = steps.sketches.shape[1] // 2 if kind == ROWS else 0
     trained = len(steps.trained) > 0
     blocks = 0
@@ -382,7 +384,7 @@ def walk(
             else:
                 entry.error = np.nan
             entry.root_error = entry.error
-        neighbour = relate(kind, width, entry, packed, floats, state, slot, baseline, rooted)
+        neighbour = relate(kind, width, entry, packed, floats, state, slot, baseline, rooted, near_by)
         if kind == ROWS:
             judge_row(entry, packed, baseline)
         mark = np.uint32(steps.exact[i] >> np.uint64(32)) & np.uint32(0xFFFFFFFC) | np.uint32(entry.version & 3)

@@ -27,6 +27,10 @@ def row_apart(a: np.ndarray, b: np.ndarray) -> float:
     return row_to(a, b.reshape(1, -1), 0)
 
 
+def room(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.empty(n, np.int64), np.empty(n)
+
+
 def text_apart(a: np.ndarray, b: np.ndarray) -> float:
     return text_to(a, b.reshape(1, -1), 0)
 
@@ -75,7 +79,7 @@ def test_the_window_measures_as_a_pair_does(a: np.ndarray, b: np.ndarray, scale:
     other, mine = packed(b * np.float32(scale)), packed(a)
     sketches = np.zeros((2, PAGE, len(mine)), np.uint8)
     sketches[1, 0] = other
-    found = nearest(DENSE, mine, 1, np.array([1, -1], np.int32), sketches)
+    found = nearest(DENSE, mine, 1, np.array([1, -1], np.int32), sketches, room(2 * PAGE))
     assert found == (0, dense_distance(mine, other), dense_distance(mine, other))
     assert dense_distance(other, mine) == dense_distance(mine, other)
 
@@ -119,7 +123,7 @@ def test_each_kind_is_measured_in_its_own_way() -> None:
     def alone(kind: int, mine: np.ndarray, other: np.ndarray) -> float:
         sketches = np.zeros((1, PAGE, len(mine)), np.uint8)
         sketches[0, 0] = other
-        return nearest(kind, mine, 1, np.zeros(1, np.int32), sketches)[1]
+        return nearest(kind, mine, 1, np.zeros(1, np.int32), sketches, room(PAGE))[1]
 
     row, text = np.array([32, 1], np.uint8), np.zeros(MINHASHES, np.uint8)
     half = np.zeros(MAX_WIDTH, np.float32)
@@ -155,7 +159,7 @@ def looked_up(rows: list[int], asked: int, pages: int = 2) -> tuple[int, float, 
         ring = query % (pages * PAGE)
         sketches[ring // PAGE, ring % PAGE, 0] = code << 5
     mine = np.array([asked << 5, 0], np.uint8)
-    return nearest(ROWS, mine, len(rows), np.arange(pages, dtype=np.int32), sketches)
+    return nearest(ROWS, mine, len(rows), np.arange(pages, dtype=np.int32), sketches, room(pages * PAGE))
 
 
 def test_the_first_query_has_no_neighbour() -> None:
@@ -176,7 +180,9 @@ def test_what_has_left_the_window_is_no_neighbour() -> None:
 
 
 def test_opaque_inputs_have_no_neighbours() -> None:
-    best, near, far = nearest(OPAQUE, np.zeros(1, np.uint8), 5, np.zeros(1, np.int32), np.zeros((1, 8, 1), np.uint8))
+    best, near, far = nearest(
+        OPAQUE, np.zeros(1, np.uint8), 5, np.zeros(1, np.int32), np.zeros((1, 8, 1), np.uint8), room(8)
+    )
     assert best == -1
     assert np.isnan([near, far]).all()
 

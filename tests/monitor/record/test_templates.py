@@ -161,7 +161,7 @@ def test_short_numbers_are_always_read() -> None:
     assert numbers() == []
 
 
-@pytest.mark.parametrize("text", "01 - +1 1. .5 1e 1e+ 1e400 0x1 1_0 1234567890123456".split())
+@pytest.mark.parametrize("text", ["01", "-", "+1", "1.", ".5", "1e", "1e+", "1e400", "0x1", "1_0", "1" * 16])
 def test_other_numbers_are_left(text: str) -> None:
     assert numbers(text) is None
 
