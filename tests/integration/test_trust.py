@@ -27,7 +27,7 @@ from test_webhook import settings as webhook
 from monitor.config.sinks import ElasticsearchSettings
 from monitor.config.sources import KafkaSettings
 from monitor.config.trouble import Trouble
-from monitor.runtime.checks import _elasticsearch
+from monitor.runtime.reach import _elasticsearch
 from monitor.sinks.build import build_sinks
 from monitor.sinks.client import connect, looking
 from monitor.sinks.delivery import Delivery

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from monitor.alerts.finding import Finding
 from monitor.formats.native import encode, parse
 from monitor.sinks.ndjson import FileSink, StdoutSink, last_lines
+from monitor.sinks.rotation import Rotation
 
 
 def read(path: Path) -> list[Finding]:
@@ -57,15 +58,15 @@ def test_a_batch_that_was_written_but_not_reported_is_not_written_again(tmp_path
 
 def test_a_batch_that_was_set_aside_before_it_was_reported_is_not_written_again(tmp_path: Path) -> None:
     alerts, path = several(3), tmp_path / "alerts.ndjson"
-    FileSink("file", path, rotate_bytes=100).send(alerts)
-    FileSink("file", path, rotate_bytes=100).send(alerts, {alert.id for alert in alerts})
+    FileSink("file", path, Rotation(bytes=100)).send(alerts)
+    FileSink("file", path, Rotation(bytes=100)).send(alerts, {alert.id for alert in alerts})
     assert read(tmp_path / "alerts.ndjson.1") == alerts
     assert read(path) == []
 
 
 def test_files_are_set_aside_by_size(tmp_path: Path) -> None:
     alerts, path = several(12), tmp_path / "alerts.ndjson"
-    sink = FileSink("file", path, rotate_bytes=1)
+    sink = FileSink("file", path, Rotation(bytes=1))
     for alert in alerts:
         sink.send([alert])
     sink.close()
