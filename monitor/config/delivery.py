@@ -23,8 +23,9 @@ PLACES: Final = frozenset({"finding", "id", "family", "model"})  # of a finding,
 
 def _template(text: str) -> str:
     try:
-        names = {name for _, name, form, mark in Formatter().parse(text) if name is not None and not form and not mark}
-        known = names <= PLACES and address_problem(filled(text, dict.fromkeys(PLACES, "x"))) is None
+        fields = [field[1:] for field in Formatter().parse(text) if field[1] is not None]
+        plain = all(name in PLACES and not form and not mark for name, form, mark in fields)
+        known = plain and address_problem(filled(text, dict.fromkeys(PLACES, "x"))) is None
     except (ValueError, LookupError):
         known = False
     if not known:

@@ -86,16 +86,29 @@ class ElasticsearchSink:
         written = iter(self._bulk(fresh) if fresh else [])
         return [DELIVERED if alert.id in present else next(written) for alert in alerts]
 
+    def read_back(self, alert: Finding) -> str:
+        """Where the alert was found. Trouble where it was not, or cannot be looked up."""
+        try:
+            present = self._present({alert.id})
+        except (TransportError, ApiError) as problem:
+            why = _whole(problem).reason
+        else:
+            if alert.id in present:
+                return f"found in {present[alert.id]}"
+            why = "our key may not look it up" if self._blind else "it is not in the stream"
+        mend = "give the sink a `lookup_key`" if self._blind else "see the server's log"
+        raise Trouble(what=f"the alert was not found: {why}", where=f"sink {self.name}", mend=mend)
+
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
         if self._lookups is not None:
             self._lookups.close()
 
-    def _present(self, ids: Collection[str]) -> frozenset[str]:
-        """Which of the ids are in the stream already, in whatever backing index."""
+    def _present(self, ids: Collection[str]) -> dict[str, str]:
+        """Which of the ids are in the stream already, and in which backing index."""
         if self._blind:
-            return frozenset()
+            return {}
         asked = self._client if self._lookups is None else self._lookups
         try:
             asked.indices.refresh(index=self._stream, ignore_unavailable=True)
@@ -115,9 +128,9 @@ class ElasticsearchSink:
                     "alerts cannot be looked up: after a rollover one can come twice; give this sink a lookup_key",
                     extra={"sink": self.name},
                 )
-                return frozenset()
+                return {}
             raise
-        return frozenset(hit["_id"] for hit in answer["hits"]["hits"])
+        return {hit["_id"]: hit["_index"] for hit in answer["hits"]["hits"]}
 
     def _bulk(self, alerts: Sequence[Finding]) -> list[Outcome]:
         try:

@@ -45,22 +45,29 @@ class KafkaSink:
         security(settings.encryption, settings.login)
 
     def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
-        """Sends the alerts in their order."""
+        """Sends the alerts in their order. Brokers refuse records in batches: where one was refused, each of its
+        neighbours is sent once more, alone."""
+        self._last = {}
+        outcomes = self._batch(alerts)
+        if len(alerts) == 1:
+            return outcomes
+        return [
+            self._batch([alert])[0] if outcome.verdict == "refused" else outcome
+            for alert, outcome in zip(alerts, outcomes, strict=True)
+        ]
+
+    def _batch(self, alerts: Sequence[Finding]) -> list[Outcome]:
         try:
             producer = self._connected()
-            known = self._settings.topic in self._topics(producer)
         except (said.KafkaError, Trouble) as problem:
             self.close()
             return [meant(problem)] * len(alerts)
-        if not known:
-            return [Outcome("hold", "Kafka: there is no such topic")] * len(alerts)
-        self._last = {}
         sent = [self._sent(producer, alert) for alert in alerts]
         with suppress(said.KafkaError):  # each future says for itself what became of its record
             producer.flush(timeout=self._settings.timeout_s)
         outcomes = [self._outcome(alert, one) for alert, one in zip(alerts, sent, strict=True)]
-        if any(outcome.doubtful for outcome in outcomes):
-            self.close()  # what it still holds would be sent behind our back
+        if any(outcome != DELIVERED for outcome in outcomes):
+            self.close()  # what it still holds would be sent behind our back, and a refusal ends an idempotent producer
         return outcomes
 
     def read_back(self, alert: Finding) -> str:
@@ -80,6 +87,7 @@ class KafkaSink:
     def _connected(self) -> kafka.KafkaProducer:
         if self._producer is None:
             settings = self._settings
+            self._check_topic()
             self._producer = kafka.KafkaProducer(
                 **self._options(),
                 acks="all",
@@ -90,6 +98,7 @@ class KafkaSink:
                 request_timeout_ms=int(settings.timeout_s * 1000),
                 max_block_ms=int(settings.timeout_s * 1000),
                 linger_ms=0,
+                metrics_enabled=False,
             )
         return self._producer
 
@@ -99,13 +108,17 @@ class KafkaSink:
             "bootstrap_servers": list(settings.brokers),
             "client_id": settings.client_id,
             "bootstrap_timeout_ms": int(settings.timeout_s * 1000),
-            "allow_auto_create_topics": False,
-            "metrics_enabled": False,
         } | security(settings.encryption, settings.login)
 
-    def _topics(self, producer: kafka.KafkaProducer) -> Collection[str]:
-        """The topic alone, where it is there: a producer would wait for it in silence."""
-        return {self._settings.topic} if producer.partitions_for(self._settings.topic) else ()
+    def _check_topic(self) -> None:
+        """The brokers' error where the topic is not there: a producer's question would have some brokers make it."""
+        admin = kafka.KafkaAdminClient(**self._options())
+        try:
+            [about] = admin.describe_topics([self._settings.topic])
+        finally:
+            admin.close()
+        if about["error_code"]:
+            raise said.for_code(about["error_code"])()
 
     def _sent(self, producer: kafka.KafkaProducer, alert: Finding) -> Any:
         """The future of a record, or the error that kept it from being sent."""

@@ -101,7 +101,7 @@ class SyslogSink:
             self._socket = self._connected()
         self._socket.sendall(content)
         end = self._steady() + self._settings.timeout_s
-        while unacknowledged(self._socket):
+        while unacknowledged(self._socket) and not _ended(self._socket):
             if self._steady() >= end:
                 raise TimeoutError
             self._wait(_LOOK)
