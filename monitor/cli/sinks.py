@@ -46,7 +46,7 @@ def list_command(config: Path | None, json: bool) -> None:
             if json:
                 write_json(row)
             else:
-                click.echo("  ".join(f"{key} {value}" if key != "name" else str(value) for key, value in row.items()))
+                click.echo("  ".join(_said(row)))
 
 
 @command.command()
@@ -144,6 +144,26 @@ def _row(name: str, section: SinkSettings) -> dict[str, Any]:
     if section.per_minute is not None:
         row |= {"per_minute": section.per_minute, "over": section.over}
     return row
+
+
+def _said(row: dict[str, Any]) -> Iterator[str]:
+    """The same for people."""
+    route = row["route"]
+    yield from (f"{row['name']:12}", f"{row['type']:13}")
+    yield route if isinstance(route, str) else "; ".join(f"{key} {_listed(value)}" for key, value in route.items())
+    yield f"tells {_listed(row['tell']) or 'no part that can be withheld'}"
+    if "repeat_minutes" in row:
+        yield f"again after {row['repeat_minutes']:g} minutes"
+    if "per_minute" in row:
+        yield f"{row['per_minute']} a minute, {row['over']}s more"
+    if "waiting" in row:
+        yield f"{row['waiting']} wait"
+    if "held" in row:
+        yield f"held: {row['held']}"
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _state(name: str, outbox: Outbox) -> dict[str, Any]:
