@@ -28,8 +28,9 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 def reached(settings: SinkSettings, connect: bool) -> str:
     """What is to be said of a sink. With `connect` its far side is connected to. Trouble where something is wrong."""
-    for secret in _secrets(settings):
-        secret.read()
+    if connect or not isinstance(settings, ElasticsearchSettings):  # whose keys are read when it is connected to
+        for secret in _secrets(settings):
+            secret.read()
     match settings:
         case FileSettings():
             return f"file {settings.path}"

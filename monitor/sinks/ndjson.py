@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_UN, flock
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -26,7 +28,7 @@ class FileSink:
     """Appends alerts to a file, one a line; an alert counts as delivered when it is on the disk.
 
     A line that a crash has torn is cut off at open. The last lines are read then, so that a batch that was written
-    but not reported before the crash is not written again. One process writes a file.
+    but not reported before the crash is not written again. One process writes a file, and others a line now and then.
     """
 
     max_batch: Final = _BATCH
@@ -51,10 +53,10 @@ class FileSink:
     def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
         """Appends the alerts and syncs; a full disk or a missing folder is a reason to try again later."""
         try:
-            file = self._open()
-            lines = [(alert.id in doubtful, self._form.line(alert)) for alert in alerts]
-            _write(file, b"".join(line + b"\n" for doubt, line in lines if not (doubt and line in self._written)))
-            self._rotate(file)
+            with self._locked() as file:
+                lines = [(alert.id in doubtful, self._form.line(alert)) for alert in alerts]
+                _write(file, b"".join(line + b"\n" for doubt, line in lines if not (doubt and line in self._written)))
+                self._rotate(file)
         except OSError as problem:
             self.close()  # the next attempt opens it again, and cuts off what was torn
             return [Outcome("retry", f"file: {problem.strerror}", doubtful=True)] * len(alerts)
@@ -72,16 +74,34 @@ class FileSink:
             self._file.close()
             self._file = None
 
-    def _open(self) -> FileIO:
-        if self._file is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-            self._file = FileIO(descriptor, "r+")
-            sync(self._path.parent)
-            mend(self._file)
+    @contextmanager
+    def _locked(self) -> Iterator[FileIO]:
+        """The file, ours until the block ends. Another process may write to it for a moment (`sinks test`), or set it
+        aside: then the one that has its name now is opened."""
+        while True:
+            fresh = self._file is None
+            file = self._file if self._file is not None else self._opened()
+            with suppress(OSError):  # a file system without locks has one writer
+                flock(file, LOCK_EX)
+            if _named(file, self._path):
+                break
+            self.close()
+        if fresh:
+            mend(file)
             self._written = frozenset(self._lines())
             # a file's first line is at least as old as its last change, and that is all that a file system tells
-            self._begun = os.fstat(descriptor).st_mtime if self._file.tell() else None
+            self._begun = os.fstat(file.fileno()).st_mtime if file.tell() else None
+        try:
+            yield file
+        finally:
+            if not file.closed:
+                with suppress(OSError):
+                    flock(file, LOCK_UN)
+
+    def _opened(self) -> FileIO:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = FileIO(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600), "r+")
+        sync(self._path.parent)
         return self._file
 
     def _lines(self) -> list[bytes]:
@@ -150,6 +170,14 @@ def last_lines(path: Path, count: int) -> list[bytes]:
             tail = file.read(position - start) + tail
             position = start
     return tail.splitlines()[-count:]
+
+
+def _named(file: FileIO, path: Path) -> bool:
+    """Whether the path still leads to that file."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _write(file: FileIO, content: bytes) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.sinks.outbox import Due, Outbox, Settled
-from monitor.sinks.policy import Decision, Policy, Told
+from monitor.sinks.policy import Decision, Policy
 from monitor.sinks.protocol import Fate, Outcome, Recurring, Sink
 
 _log = logging.getLogger("probewatch.sinks")
@@ -87,7 +87,7 @@ class Worker:
         self._holding = False
         self._policy = Policy() if policy is None else policy
         self._again_at = 0.0
-        self._folding = False
+        self._folding = self._forgotten = False
 
     def step(self) -> float | None:
         """Delivers one batch, unless it is time to rest. Gives back for how many seconds there is nothing to do; None:
@@ -137,8 +137,12 @@ class Worker:
             return
         known = self._outbox.memory.standing(self.sink.name, now - _CLOSED_LATELY)
         standing = [one for one in known if self._policy.mine(one)]
-        if not standing or self.sink.again([self._policy.shown(one) for one in standing]):
+        taken = not standing or self.sink.again([self._policy.shown(one) for one in standing])
+        if taken:
             self._again_at = now + self.sink.again_seconds
+        elif not self._forgotten:
+            _log.warning("open alerts could not be sent again", extra={"sink": self.sink.name})
+        self._forgotten = not taken
 
     def _outcomes(self, due: Sequence[Due], now: float) -> list[Outcome]:
         """What becomes of each: what the policy lets through is sent, in one batch."""
@@ -159,11 +163,14 @@ class Worker:
     def _decisions(self, due: Sequence[Due], now: float) -> list[Decision]:
         policy, steady = self._policy, self._steady()
         told = self._outbox.memory.of(self.sink.name, {one.finding.finding for one in due}) if policy.keeps else {}
-        room, decisions = policy.pace.room(steady), list[Decision]()
+        room, decisions, sent = policy.pace.room(steady), list[Decision](), set[str]()
         for one in due:
+            if policy.keeps and one.finding.finding in sent:  # what becomes of the earlier revision decides
+                decisions.append("later")
+                continue
             decision = policy.decide(one.seq, one.finding, told, now=now, room=room)
-            if decision == "send":  # as if it were delivered: its next revision may stand in the same batch
-                told[one.finding.finding] = Told(one.finding.severity, now)
+            if decision == "send":
+                sent.add(one.finding.finding)
                 room = None if room is None else room - 1
             decisions.append(decision)
         policy.pace.spend(decisions.count("send"), steady)

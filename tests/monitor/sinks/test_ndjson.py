@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import resource
+import threading
 from pathlib import Path
 
 import pytest
@@ -184,3 +185,32 @@ def test_a_line_is_of_the_form_that_is_set(tmp_path: Path) -> None:
     stream = io.BytesIO()
     StdoutSink("screen", stream, Form.named("leef")).send(alerts)
     assert stream.getvalue().count(b"LEEF:2.0|") == 3
+
+
+def test_two_writers_leave_each_others_lines_whole(tmp_path: Path) -> None:
+    """`sinks test` beside a daemon that sets files aside."""
+    path, alerts = tmp_path / "alerts.ndjson", several(120)
+    daemon, other = (FileSink("file", path, Rotation(bytes=20_000)) for _ in range(2))
+    threads = [
+        threading.Thread(target=lambda sink=sink, mine=mine: [sink.send([one]) for one in mine])
+        for sink, mine in ((daemon, alerts[::2]), (other, alerts[1::2]))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    daemon.close()
+    other.close()
+    found = [one.id for file in (*aside(path), path) if file.exists() for one in read(file)]
+    assert sorted(found) == sorted(alert.id for alert in alerts)
+    assert aside(path)
+
+
+def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None:
+    path, [first, second] = tmp_path / "alerts.ndjson", several(2)
+    sink = FileSink("file", path)
+    sink.send([first])
+    path.rename(tmp_path / "moved")
+    sink.send([second])
+    sink.close()
+    assert ([one.id for one in read(tmp_path / "moved")], [one.id for one in read(path)]) == ([first.id], [second.id])
