@@ -85,7 +85,8 @@ def test(context: click.Context, config: Path | None, name: str, family: str, se
     reason = "" if arrived else trial.outcome.reason
     if json:
         told = {"verdict": trial.outcome.verdict, "reason": reason, "read_back": trial.read_back}
-        write_json({"sink": name, "type": section.type, "id": trial.id, "closed": trial.closed} | told)
+        row = {"sink": name, "type": section.type, "id": trial.id, "closed": trial.closed} | told
+        write_json(row, err=section.type == "stdout")
     else:
         said = [_WORDS.get(trial.outcome.verdict, "delivered") + (f": {reason}" if reason else ""), trial.read_back]
         said.append("closed again" if trial.closed else "")
