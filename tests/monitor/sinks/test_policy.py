@@ -20,6 +20,7 @@ from monitor.alerts.finding import Finding, Severity, Status, Tier
 from monitor.config import delivery
 from monitor.config.delivery import DeliverySettings, RouteSettings
 from monitor.formats.briefing import HELD_BACK
+from monitor.sinks.erasing import erase
 from monitor.sinks.form import Form
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.policy import Pace, Policy, fits
@@ -342,3 +343,28 @@ def test_nothing_is_said_of_values_in_the_log(outbox: Outbox, clock: Clock, capl
     run(one, clock, 100)
     assert EXAMPLE.client is not None
     assert EXAMPLE.client not in caplog.text
+
+
+def test_who_is_erased_leaves_what_was_told_as_well(outbox: Outbox, clock: Clock, tmp_path: Path) -> None:
+    far = Far(50)
+    one = worker(far, outbox, clock, keeps=True)
+    outbox.accept([EXAMPLE, finding(client="c1.other")])
+    run(one, clock)
+    outbox.close()
+    assert EXAMPLE.client is not None
+    assert erase(tmp_path / "outbox.db", [EXAMPLE.client], [], None).deleted == 1
+    again = Outbox(tmp_path / "outbox.db", ["far"], clock=clock)
+    left = again.memory.of("far", [EXAMPLE.finding, finding(client="c1.other").finding])
+    assert list(left) == [finding(client="c1.other").finding]
+    again.close()
+
+
+def test_two_revisions_in_one_batch_wait_for_each_other(outbox: Outbox, clock: Clock) -> None:
+    """What is folded depends on whether the earlier one has arrived."""
+    far = Far(10)
+    far.script = [Outcome("refused", "status 400")]
+    one = worker(far, outbox, clock, repeat_minutes=60)
+    outbox.accept(revisions(("open", "high"), ("updated", "high"), ("updated", "high")))
+    run(one, clock)
+    assert told(far) == [(2, "updated", "high")]
+    assert (one.stats.refused, one.stats.sent, one.stats.folded) == (1, 1, 1)
