@@ -109,7 +109,7 @@ def prepare(config: Path | None, name: str, dry_run: bool, yes: bool) -> None:
     import orjson
 
     from monitor.config.targets import OpenSearchSettings
-    from monitor.sinks.opensearch import assets, prepare
+    from monitor.sinks.preparation import assets, prepare
 
     section = _section(loaded(config).settings, name)
     if not isinstance(section, OpenSearchSettings):

@@ -8,7 +8,7 @@ over for the next one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import orjson
@@ -17,7 +17,6 @@ from monitor.alerts.finding import Finding
 from monitor.config.targets import OpenSearchSettings
 from monitor.config.trouble import Trouble
 from monitor.sinks.answers import Rule
-from monitor.sinks.assets import asset
 from monitor.sinks.bulk import GARBLED, GARBLED_ERRORS, Answers, operation, stream_name
 from monitor.sinks.form import Form
 from monitor.sinks.http import JSON, Http, HttpSink, Reply, Request, authorization, packed
@@ -25,7 +24,6 @@ from monitor.sinks.protocol import DELIVERED, Outcome
 
 log = logging.getLogger(__name__)
 
-NAME: Final = "logs-probewatch.alert"
 LINES: Final = "application/x-ndjson"
 _ANSWER: Final = 16 * 1024 * 1024  # bytes of an answer: some hundreds for each of five thousand documents
 _MISSING: Final = "the data stream or its pipeline is missing; `probewatch sinks prepare` makes them"
@@ -42,7 +40,7 @@ class OpenSearchSink:
         """Trouble where a secret cannot be read."""
         self.name: Final = name
         self.max_batch: Final = settings.batch
-        self._node = _Node(settings)
+        self._node = Node(settings)
         self._writer = HttpSink(name, self._node.http, _Bulk(settings, self._node))
         self._blind = False
 
@@ -102,7 +100,7 @@ class OpenSearchSink:
         return outcomes
 
 
-class _Node:
+class Node:
     """The node that is asked now."""
 
     def __init__(self, settings: OpenSearchSettings) -> None:
@@ -136,7 +134,7 @@ class _Node:
 
 
 class _Bulk:
-    def __init__(self, settings: OpenSearchSettings, node: _Node) -> None:
+    def __init__(self, settings: OpenSearchSettings, node: Node) -> None:
         self.max_batch = settings.batch
         self.max_bytes = settings.batch_bytes
         self._settings, self._node = settings, node
@@ -163,59 +161,3 @@ class _Bulk:
         except GARBLED_ERRORS:
             return [GARBLED] * count
         return outcomes if len(outcomes) == count else [GARBLED] * count
-
-
-def assets(namespace: str) -> list[tuple[str, dict[str, Any] | None]]:
-    """Paths and bodies of what has to be PUT, in this order: pipeline, index template, data stream.
-
-    The same as for Elasticsearch, in the words of OpenSearch: it has no life cycle in a template and no failure store,
-    and calls `flattened` `flat_object`."""
-    template = asset("index-template")
-    for name in ("lifecycle", "data_stream_options"):
-        template["template"].pop(name, None)
-    template["template"]["mappings"] = _translated(template["template"]["mappings"])
-    return [
-        (f"/_ingest/pipeline/{NAME}", _translated(asset("ingest-pipeline"))),
-        (f"/_index_template/{NAME}", template),
-        (f"/_data_stream/{stream_name(namespace)}", None),
-    ]
-
-
-def prepare(settings: OpenSearchSettings) -> list[tuple[str, bool]]:
-    """Puts the assets onto the server: each path, and whether it made something new there. Trouble where it fails."""
-    node = _Node(settings)
-    try:
-        return [(path, _put(node, path, body)) for path, body in assets(settings.namespace)]
-    finally:
-        node.http.close()
-
-
-def _put(node: _Node, path: str, body: dict[str, Any] | None) -> bool:
-    before = node.ask("GET", path)
-    known = isinstance(before, Reply) and before.status == 200
-    if known and body is None:
-        return False
-    reply = node.ask("PUT", path, b"" if body is None else body)
-    if isinstance(reply, Outcome) or reply.status >= 300:
-        why = reply.reason if isinstance(reply, Outcome) else f"the server answered {reply.status}"
-        raise Trouble(what=f"{path} could not be made: {why}", where="OpenSearch", mend="see the server's log")
-    return not known
-
-
-_WORDS: Final[dict[str, Callable[[Any], dict[str, Any]]]] = {
-    "flattened": lambda _: {"type": "flat_object"},
-}
-
-
-def _translated(tree: Any) -> Any:
-    """Types and processors that OpenSearch calls otherwise."""
-    if isinstance(tree, list):
-        return [_translated(one) for one in tree]
-    if not isinstance(tree, dict):
-        return tree
-    if isinstance(tree.get("type"), str) and tree["type"] in _WORDS:
-        return _WORDS[tree["type"]](tree)
-    copied = tree.get("copy_from")
-    if isinstance(copied, str):
-        return {key: value for key, value in tree.items() if key != "copy_from"} | {"value": "{{" + copied + "}}"}
-    return {key: _translated(value) for key, value in tree.items()}

@@ -20,7 +20,8 @@ from services.launch import Server
 from monitor.config.targets import OpenSearchSettings
 from monitor.config.trouble import Trouble
 from monitor.sinks.bulk import stream_name
-from monitor.sinks.opensearch import OpenSearchSink, assets, prepare
+from monitor.sinks.opensearch import OpenSearchSink
+from monitor.sinks.preparation import assets, prepare
 from monitor.sinks.protocol import Outcome
 
 POOL = urllib3.PoolManager()
