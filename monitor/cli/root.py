@@ -22,6 +22,7 @@ COMMANDS: Final = MappingProxyType(
         "status": ("status", "Say what is still learning, and what that means."),
         "check": ("check", "Check settings, keys, connections, and what each detector can see."),
         "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
+        "sinks": ("sinks", "Look at the sinks of the settings, and send a test through one."),
         "dead-letters": ("deadletters", "Look at what could not be read or delivered."),
         "profile": ("profile", "Name a new kind of traffic: the lines to add to the settings."),
         "detectors": ("detectors", "List the detectors, or explain one."),

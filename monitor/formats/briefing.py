@@ -14,6 +14,7 @@ from monitor.alerts.words import TESTS, claim, number, striking
 PIECES: Final = 3  # pieces of evidence that are told
 _MEMBERS: Final = 3  # of a campaign, by name
 _STORM: Final = "folded"  # label of the finding about a storm
+HELD_BACK: Final = "held_back"  # label by which a sink says how many alerts its ceiling kept it from telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,14 @@ def _share(share: float) -> str:
 def _state(finding: Finding) -> str:
     beaten = f"e-value {finding.evalue:.3g} against {finding.budget:.3g}"
     status = {"open": "New", "updated": "Grown", "closed": "Quiet again"}[finding.status]
-    return f"{status}, revision {finding.revision}, {finding.severity}, risk {finding.risk:.0f} of 100, {beaten}"
+    risk = f"risk {finding.risk:.0f} of 100"
+    return f"{status}, revision {finding.revision}, {finding.severity}, {risk}, {beaten}{unsaid(finding)}"
+
+
+def unsaid(finding: Finding) -> str:
+    """That others were not told here, by the ceiling of this sink; empty where none were."""
+    count = finding.labels.get(HELD_BACK)
+    return f". {count} more alerts were not told here, by the ceiling of this sink" if count else ""
 
 
 def _exposure(exposure: Exposure) -> str:

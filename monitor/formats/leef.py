@@ -18,6 +18,7 @@ from monitor.formats.native import finite, moment
 from monitor.formats.severity import LEVELS
 from monitor.formats.texts import cleaned, cut
 
+USER: Final = 255  # characters of a user's name; the table of LEEF's attributes says so
 FIELD: Final = 1_000  # characters of a text: QRadar takes about 4,000 bytes in a payload before it cuts
 TIME: Final = "yyyy-MM-dd'T'HH:mm:ss.SSSX"
 
@@ -38,7 +39,7 @@ def _attributes(finding: Finding, link: str | None) -> dict[str, str]:
         "sev": str(LEVELS[finding.severity].leef),
         "devTime": f"{moment(finding.updated_at)[:23]}Z",
         "devTimeFormat": TIME,
-        "usrName": cut(finding.client or "", FIELD),
+        "usrName": cut(finding.client or "", USER),
         "name": headline(finding),
         "finding": finding.finding,
         "revision": str(finding.revision),

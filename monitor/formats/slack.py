@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from monitor.alerts.finding import Finding, Severity
-from monitor.formats.briefing import brief
+from monitor.formats.briefing import brief, unsaid
 from monitor.formats.native import Json
 from monitor.formats.texts import cleaned, cut
 
@@ -36,7 +36,7 @@ def render_slack(finding: Finding, link: str | None = None) -> Json:
         "Model": finding.model or "unknown",
         "Who": told.who,
         "Severity": f"{finding.severity}, risk {finding.risk:.0f} of 100",
-        "State": f"{finding.status}, revision {finding.revision}",
+        "State": f"{finding.status}, revision {finding.revision}{unsaid(finding)}",
     }
     blocks: list[Json] = [
         {"type": "header", "text": {"type": "plain_text", "text": cut(f"{mark} {told.title}", TITLE), "emoji": True}},

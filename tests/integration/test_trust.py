@@ -26,12 +26,14 @@ from test_webhook import settings as webhook
 
 from monitor.config.sinks import ElasticsearchSettings
 from monitor.config.sources import KafkaSettings
+from monitor.config.streams import KafkaSinkSettings
 from monitor.config.trouble import Trouble
-from monitor.runtime.checks import _elasticsearch
+from monitor.runtime.reach import _elasticsearch
 from monitor.sinks.build import build_sinks
 from monitor.sinks.client import connect, looking
 from monitor.sinks.delivery import Delivery
 from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
+from monitor.sinks.kafka import KafkaSink
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.siem import install, make_api_key, make_lookup_key
 from monitor.sinks.webhook import WebhookSink
@@ -131,6 +133,33 @@ def test_kafka_lets_nobody_else_in_and_no_secret_is_said(
     said = str(trouble.value) + caplog.text
     assert "not this one" not in said
     assert PASSWORD not in said
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("fault", "verdict"), [("none", "delivered"), ("wrong password", "retry"), ("a stranger's certificate", "retry")]
+)
+def test_a_topic_is_written_to_with_a_certificate_and_a_login(
+    broker: str, issued: Certificates, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str, verdict: str
+) -> None:
+    (tmp_path / "password").write_text("not this one" if fault == "wrong password" else PASSWORD)
+    who = issued.stranger if fault == "a stranger's certificate" else issued.client
+    section = KafkaSinkSettings.model_validate(
+        {
+            "type": "kafka",
+            "brokers": (broker,),
+            "topic": "guarded",
+            "timeout_s": 3,
+            "encryption": {"authorities": issued.authority, "certificate": who.certificate, "key": who.key},
+            "login": {"user": "probewatch", "password": {"file": tmp_path / "password"}},
+        }
+    )
+    sink = KafkaSink("bus", section)
+    with caplog.at_level(logging.DEBUG):
+        [outcome] = sink.send([EXAMPLE])
+        sink.close()
+    assert outcome.verdict == verdict
+    assert "not this one" not in caplog.text + outcome.reason
 
 
 def sink_settings(server: Server, issued: Certificates, who: Identity, **login: Any) -> ElasticsearchSettings:
