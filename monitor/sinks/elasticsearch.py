@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from monitor.alerts.finding import Finding
 from monitor.config.trouble import Trouble
 from monitor.formats.ecs import render_ecs
-from monitor.sinks.assets import asset
+from monitor.formats.fields import FIELDS
 from monitor.sinks.protocol import DELIVERED, Outcome
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,6 @@ class ElasticsearchSink:
         self._refused = self._blind = False
         self._namespace = namespace
         self._stream = stream_name(namespace)
-        self._fields = frozenset(field_names(asset("index-template")["template"]["mappings"]["properties"]))
 
     def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
         """Writes the alerts in one bulk request, or in several where the server finds one too large."""
@@ -173,16 +172,9 @@ class ElasticsearchSink:
 
     def _reason(self, status: int, kind: str, text: str) -> str:
         """What the server complains of, without the text of its message, which repeats values."""
-        known = [name for name in _FIELD.findall(text) if name in self._fields]
+        known = [name for name in _FIELD.findall(text) if name in FIELDS]
         word = kind if _KIND.fullmatch(kind) else "unknown error"
         return f"status {status}: {word}" + (f" in {known[0]}" if known else "")
-
-
-def field_names(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Every field of a mapping, in the form `event.kind`."""
-    for name, field in properties.items():
-        yield f"{prefix}{name}"
-        yield from field_names(field.get("properties", {}), f"{prefix}{name}.")
 
 
 def _whole(problem: TransportError | ApiError) -> Outcome:
