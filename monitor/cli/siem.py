@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -188,8 +189,9 @@ def verify(to: Target, json: bool) -> None:
     """Write a marked finding, read it back in every way, and look at what is in force.
 
     The finding is written with the sink's own key and read with --key-file or --user, or with the sink's `lookup_key`.
-    It is removed, or stays marked where nobody here may remove it. Exit code 0: all is well; 1: something is bad; 2: it
-    could not begin; 3: nothing is bad, but something could not be looked at.
+    It is removed, or stays marked where nobody here may remove it. With --kibana dashboards and rule are looked for.
+    Exit code 0: all is well; 1: something is bad; 2: it could not begin; 3: nothing is bad, but something could not be
+    looked at.
 
     Example: probewatch siem verify --config probewatch.toml --key-file reader.key
     """
@@ -198,14 +200,15 @@ def verify(to: Target, json: bool) -> None:
     from monitor.siem import verify as check
 
     settings = to.settings()
+    named = to.as_identity(settings)
     with ExitStack() as open_:
-        writer, _ = _wires(open_, settings if to.url is None else to.as_identity(settings), None)
+        writer, dashboards = _wires(open_, settings if to.url is None else named, to.kibana, named)
         reader = _reader(open_, to, settings, writer)
+        server, at = check.recognised(reader), time.time_ns() // 1_000
+        looked = check.Verification(writer, reader, server, settings.namespace, _asked(settings), at)
+        shown = () if dashboards is None else (check.shown(dashboards, server, to.space) for _ in range(1))
         checks = []
-        at = time.time_ns() // 1_000
-        asked = _asked(settings)
-        looked = check.Verification(writer, reader, check.recognised(reader), settings.namespace, asked, at)
-        for one in looked.run():
+        for one in chain(looked.run(), shown):
             checks.append(one)
             if json:
                 write_json({"check": one.name, "verdict": one.verdict, "detail": one.detail})
@@ -276,11 +279,14 @@ def _checked(kind: type[ElasticsearchSettings], made: dict[str, Any]) -> Elastic
         raise Trouble(what=f"{place}: {first['msg']}", where="probewatch siem", mend="correct that option") from None
 
 
-def _wires(open_: ExitStack, settings: ElasticsearchSettings, kibana: str | None) -> tuple[Wire, Wire | None]:
+def _wires(
+    open_: ExitStack, settings: ElasticsearchSettings, kibana: str | None, analyst: ElasticsearchSettings | None = None
+) -> tuple[Wire, Wire | None]:
+    """Wires to the server and to its dashboards, to these as `analyst` where one is given."""
     from monitor.siem.wire import Wire
 
     wire = open_.enter_context(Wire(settings))
-    return wire, None if kibana is None else open_.enter_context(Wire(settings, "Kibana", kibana))
+    return wire, None if kibana is None else open_.enter_context(Wire(analyst or settings, "Kibana", kibana))
 
 
 def _reader(open_: ExitStack, to: Target, settings: ElasticsearchSettings, writer: Wire) -> Wire:

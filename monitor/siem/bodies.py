@@ -25,6 +25,7 @@ DAYS: Final = 180.0  # the EU AI Act asks deployers for logs of at least six mon
 WRITER_KEY: Final = ("create_doc",)
 LOOKUP_KEY: Final = ("indices:data/read/search*", "indices:admin/refresh*")
 WRITER_ROLE: Final = ("auto_configure", "create_doc", "read", "maintenance")
+INSTALLER: Final = ("monitor", "manage_index_templates", "manage_ingest_pipelines", "manage_security")
 READER_ROLE: Final = ("read", "view_index_metadata")
 
 
@@ -101,8 +102,10 @@ def state_policy(days: float = DAYS) -> Json:
     }
 
 
-def role(kind: Literal["writer", "reader"]) -> Json:
-    """The role of the daemon's user, or of analysts."""
+def role(kind: Literal["writer", "reader", "installer"]) -> Json:
+    """The role of the daemon's user, of analysts, or of who installs all this, which nobody else needs."""
+    if kind == "installer":
+        return _allowed(("manage", "read", "delete")) | {"cluster": list(INSTALLER)}
     if kind == "writer":
         return _allowed(WRITER_ROLE) | {"cluster": ["monitor"]}
     return _allowed(READER_ROLE)

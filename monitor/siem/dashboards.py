@@ -51,7 +51,8 @@ def _chart(panel: Panel) -> Json:
             return {"type": "metric", "data_source": source, "metrics": [primary], "breakdown_by": groups[0]}
         case "table":
             styling = {"density": {"mode": "compact"}, "paging": 10}
-            return {"type": "data_table", "data_source": source, "rows": groups, "metrics": metrics, "styling": styling}
+            rows = [group | {"click_filter": True} for group in groups]
+            return {"type": "data_table", "data_source": source, "rows": rows, "metrics": metrics, "styling": styling}
         case "heatmap":
             axis = {"x": {"scale": "ordinal"}}
             across = {"x": groups[0], "y": groups[1], "metric": metrics[0], "axis": axis}

@@ -98,6 +98,18 @@ def uninstall(wire: Wire, product: Product, space: str = "", with_rule: bool = T
     return done
 
 
+def missing(wire: Wire, product: Product, space: str = "", with_rule: bool = True) -> list[str]:
+    """What of it is not there. Trouble where we may not look."""
+    lacks = []
+    for request in removals(product, version(wire, product, space), space, with_rule):
+        path = request.path.removesuffix("?force=true")
+        answer = wire.ask(Request(request.what, "GET", path))
+        if answer.status != 404 and not answer.good:
+            raise refusal(answer, wire.where, request.what)
+        lacks += [request.what] * (answer.status == 404)
+    return lacks
+
+
 def _import(wire: Wire, request: Request) -> Done:
     answer = _good(wire, request).body
     if answer.get("success") is not True:

@@ -9,6 +9,7 @@ from monitor.siem.requests import Json
 
 _RECORDS: Final = "___records___"
 _TYPES: Final = {"metric": "lnsMetric", "table": "lnsDatatable", "heatmap": "lnsHeatmap"}
+_EMPTY: Final = {"count", "unique_count", "sum"}  # those of which Kibana can show none in place of 0
 _DATES: Final = {"event.start", "event.end", "event.ingested", TIME}
 
 
@@ -80,7 +81,7 @@ def _metric(metric: Metric) -> Json:
         column = _column(metric.label, "string", "last_value", metric.field, params)
         return column | {"scale": "ordinal", "filter": {"language": "kuery", "query": f"{metric.field}: *"}}
     kind = "date" if metric.field in _DATES else "number"
-    params = {"emptyAsNull": True}
+    params = {"emptyAsNull": True} if metric.operation in _EMPTY else {}
     if metric.operation == "count":
         return _column(metric.label, kind, "count", _RECORDS, params)
     return _column(metric.label, kind, metric.operation, metric.field, params)
@@ -105,11 +106,9 @@ def _visualization(panel: Panel, layer: str) -> Json:
         case "metric":
             return here | {"metricAccessor": "metric-0", "breakdownByAccessor": "group-0", "maxCols": 4}
         case "table":
-            names = [f"group-{n}" for n in range(len(panel.groups))] + [
-                f"metric-{n}" for n in range(len(panel.metrics))
-            ]
-            columns = [{"columnId": name, "isTransposed": False} for name in names]
-            return here | {"columns": columns, "paging": {"size": 10, "enabled": True}, "rowHeight": "auto"}
+            rows = [{"columnId": f"group-{at}", "oneClickFilter": True} for at in range(len(panel.groups))]
+            shown = [{"columnId": f"metric-{at}", "isTransposed": False} for at in range(len(panel.metrics))]
+            return here | {"columns": [*rows, *shown], "paging": {"size": 10, "enabled": True}, "rowHeight": "auto"}
         case "heatmap":
             return here | _heatmap()
         case _:

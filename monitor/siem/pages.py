@@ -26,6 +26,7 @@ def pages() -> Mapping[str, bytes]:
         "lifecycle-policy.json": _json(bodies.lifecycle_policy()),
         "role-writer.json": _json(bodies.role("writer")),
         "role-reader.json": _json(bodies.role("reader")),
+        "role-installer.json": _json(bodies.role("installer")),
         "api-key.json": _json(bodies.api_key()),
         "lookup-key.json": _json(bodies.lookup_key(ids_alone=True)),
         "sample-event.json": _json(document(_AT, "default")),

@@ -46,7 +46,14 @@ def data_view() -> Json:
         "name": "probewatch alerts",
         "timeFieldName": TIME,
         "fieldAttrs": text(told),
-        "fieldFormatMap": text({"event.duration": {"id": "duration", "params": {"inputFormat": "nanoseconds"}}}),
+        "fieldFormatMap": text(
+            {
+                "event.duration": {
+                    "id": "duration",
+                    "params": {"inputFormat": "nanoseconds", "outputFormat": "humanizePrecise"},
+                }
+            }
+        ),
         "fields": "[]",
         "runtimeFieldMap": "{}",
         "sourceFilters": "[]",

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from monitor.config.trouble import Trouble
-from monitor.siem import bodies
+from monitor.siem import bodies, kibana
 from monitor.siem.install import found, requests, server
 from monitor.siem.requests import Json, Request, Server, mark_of
 from monitor.siem.sample import document
@@ -232,6 +232,16 @@ class Verification:
             if wire.ask(Request("the finding", "DELETE", path)).good:
                 return Check("removed", "good", "the marked finding is gone")
         return Check("removed", "good", "it stays, marked: nobody here may delete; dashboards and rule leave it out")
+
+
+def shown(wire: Wire, server: Server, space: str = "") -> Check:
+    """Whether dashboards and rule are where analysts look. Trouble where nobody answers there."""
+    try:
+        lacks = kibana.missing(wire, server.product, space)
+    except Trouble as trouble:
+        return Check("dashboards and rule", "unknown", trouble.what)
+    told = "not there: " + ", ".join(lacks[:5]) if lacks else "all there"
+    return Check("dashboards and rule", "bad" if lacks else "good", told)
 
 
 def recognised(wire: Wire) -> Server:

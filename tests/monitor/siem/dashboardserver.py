@@ -71,6 +71,8 @@ class Dashboards:
         return tuple(map(int, self.version.split(".")[:2]))
 
     def _object(self, call: Call, key: tuple[str, str]) -> Answer:
+        if call.method == "GET":
+            return answer(200, self.objects[key]) if key in self.objects else refused(404, "Not Found")
         if call.method == "DELETE":
             return answer(200) if self.objects.pop(key, None) else refused(404, "Not Found")
         if call.method != "PUT" or key[0] != "dashboard":

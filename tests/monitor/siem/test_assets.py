@@ -248,6 +248,9 @@ def test_lens_charts_use_only_columns_that_they_have(one: Any) -> None:
 def test_bodies_of_the_dashboards_api_keep_to_its_schema(one: Any) -> None:
     errors = [f"{error.json_path}: {error.message[:200]}" for error in DASHBOARD.iter_errors(dashboards.body(one))]
     assert not errors
+    for panel in dashboards.body(one)["panels"]:
+        clicked = orjson.dumps(panel["config"]).count(b"click_filter")
+        assert clicked == len(panel["config"].get("rows", [])), "rows of tables alone filter by a click"
 
 
 def test_aggregations_of_opensearch_order_by_metrics_that_they_have() -> None:

@@ -27,6 +27,7 @@ from monitor.siem.install import Done, install, make_api_key, requests, uninstal
 from monitor.siem.install import server as recognised
 from monitor.siem.requests import Request, console, mark_of, server_from
 from monitor.siem.requests import Server as Known
+from monitor.siem.verify import Verification
 from monitor.siem.wire import Wire
 from monitor.sinks.client import connect
 from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
@@ -204,6 +205,22 @@ def test_with_security_the_writers_key_writes_and_cannot_do_more(secured: tuple[
     [outcome] = ElasticsearchSink("search", Elasticsearch(address, api_key=made["encoded"]), "secured").send([EXAMPLE])
     assert outcome.verdict == "hold"
     assert outcome.reason.startswith("status 403")
+
+
+@pytest.mark.servers
+def test_the_role_of_who_installs_is_enough_and_no_more(secured: tuple[str, Wire], tmp_path: Path) -> None:
+    address, admin = secured
+    admin.send(Request("a role", "PUT", "/_security/role/installer", bodies.role("installer")))
+    user = {"password": PASSWORD, "roles": ["installer"]}
+    admin.send(Request("a user", "PUT", "/_security/user/installer", user))
+    with wire(address, basic={"user": "installer", "password": {"file": tmp_path / "password"}}) as installer:
+        assert results(install(installer, "by_installer"))["data stream"] == "created"
+        assert make_api_key(installer)
+        checks = list(Verification(installer, installer, recognised(installer), "by_installer", (), 1).run())
+        bad = [check.name for check in checks if check.verdict != "good" and check.name not in {"ES|QL", "privileges"}]
+        assert bad == ["written"]  # who installs writes no alerts
+        assert results(uninstall(installer, "by_installer"))["data stream"] == "removed"
+        assert installer.ask(Request("elsewhere", "PUT", "/elsewhere")).status == 403
 
 
 @pytest.mark.servers

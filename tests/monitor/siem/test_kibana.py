@@ -14,8 +14,9 @@ from wires import settings
 from monitor.config.trouble import Trouble
 from monitor.siem.install import Done
 from monitor.siem.kibana import install, requests, uninstall
-from monitor.siem.requests import Product
+from monitor.siem.requests import Product, Server
 from monitor.siem.rule import RULE
+from monitor.siem.verify import shown
 from monitor.siem.wire import Wire
 
 CASES: list[tuple[Product, str, str]] = [
@@ -58,6 +59,11 @@ def test_everything_is_there_once_and_goes_again(
         held = len(stand_in.objects)
         assert results(install(wire, product, space)) <= {"updated", "unchanged"}
         assert len(stand_in.objects) == held
+        known = Server(product, (9, 5))
+        assert shown(wire, known, space).verdict == "good"
+        lost = stand_in.objects.pop(("dashboard", "probewatch-quality"))
+        assert "probewatch-quality" in shown(wire, known, space).detail
+        stand_in.objects["dashboard", "probewatch-quality"] = lost
         assert results(uninstall(wire, product, space)) == {"removed"}
         assert not stand_in.objects
         assert not stand_in.rules
