@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.siem.bodies import PATTERN
-from monitor.siem.panels import DATA, FROM, NO_TESTS, TIME, VIEW, Bands, Dashboard, Metric, Panel, Terms
+from monitor.siem.panels import DATA, FROM, NO_TESTS, SESSION, TIME, VIEW, Bands, Dashboard, Metric, Panel, Terms
 from monitor.siem.requests import Json
 
 _LANGUAGE = "kql"
@@ -36,9 +36,15 @@ def _panel(panel: Panel) -> Json:
     x, y, w, h = panel.place
     grid = {"x": x, "y": y, "w": w, "h": h}
     if panel.kind == "text":
-        return {"type": "markdown", "grid": grid, "config": {"content": panel.text, "hide_title": True}}
+        return {"type": "markdown", "grid": grid, "config": _markdown(panel)}
+    if panel.kind == "session":
+        return {"type": "discover_session", "grid": grid, "config": {"title": panel.title, "ref_id": SESSION}}
     query = {"query": {"language": _LANGUAGE, "expression": panel.only}} if panel.only else {}
     return {"type": "vis", "grid": grid, "config": {"title": panel.title} | query | _chart(panel)}
+
+
+def _markdown(panel: Panel) -> Json:
+    return {"content": panel.text, "hide_title": True, "settings": {"open_links_in_new_tab": True}}
 
 
 def _chart(panel: Panel) -> Json:

@@ -14,7 +14,7 @@ from monitor.formats.ecs import DATASET
 from monitor.siem.sample import TAG
 
 Operation = Literal["count", "unique_count", "max", "min", "sum", "last_value"]
-Kind = Literal["metric", "over_time", "bars", "heatmap", "table", "text"]
+Kind = Literal["metric", "over_time", "bars", "heatmap", "table", "text", "session"]
 
 VIEW: Final = "probewatch-alerts"  # id of the data view
 SESSION: Final = "probewatch-revisions"  # id of the saved Discover session
@@ -58,7 +58,8 @@ class Bands:
 class Panel:
     """One panel: its name and question, place (`x`, `y`, `w`, `h` on 48 columns), groups, metrics, and a filter (KQL).
 
-    `over_time` is grouped by time first. Of a heatmap the two groups are across and down.
+    `over_time` is grouped by time first, and a `session` is the saved Discover session. Of a heatmap the two groups are
+    across and down.
     """
 
     name: str
@@ -206,6 +207,7 @@ TRIAGE: Final = Dashboard(
                 _last("Model", "service.name"),
             ),
         ),
+        Panel("revisions", "What happened, revision by revision?", "session", (0, 73, 48, 18)),
     ),
 )
 

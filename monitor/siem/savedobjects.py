@@ -92,6 +92,8 @@ def dashboard(of: Dashboard) -> Json:
         panels.append(made)
         inner = made["embeddableConfig"].get("attributes", {}).get("references", [])
         references += [_view(f"{panel.name}:{one['name']}") for one in inner]
+        if panel.kind == "session":
+            references.append({"type": "search", "id": SESSION, "name": f"{panel.name}:{made['panelRefName']}"})
     references += [_view(f"controlGroup_{_control(one)}:optionsListDataView") for one in of.controls]
     source = {"query": {"language": "kuery", "query": f"{DATA} and {NO_TESTS}"}, "filter": []}
     options = {
@@ -136,6 +138,9 @@ def _panel(panel: Panel) -> Json:
         }
         config: Json = {"savedVis": vis, "hidePanelTitles": True, "enhancements": {}}
         return made | {"type": "visualization", "embeddableConfig": config}
+    if panel.kind == "session":
+        named = {"type": "search", "title": panel.title, "panelRefName": f"panel_{panel.name}"}
+        return made | named | {"embeddableConfig": {"enhancements": {}}}
     config = {"attributes": chart(panel), "enhancements": {}, "hidePanelTitles": False}
     return made | {"type": "lens", "title": panel.title, "embeddableConfig": config}
 

@@ -34,7 +34,7 @@ _OPERATIONS: Final = {"unique_count": "cardinality", "last_value": "top_hits"}
 
 def saved_objects() -> list[Json]:
     """Index pattern, saved search, visualizations and dashboards."""
-    charts = [_visualization(one, panel) for one in DASHBOARDS for panel in one.panels]
+    charts = [_visualization(one, panel) for one in DASHBOARDS for panel in one.panels if panel.kind != "session"]
     return [_pattern(), _search(), *charts, *(_dashboard(one) for one in DASHBOARDS)]
 
 
@@ -62,7 +62,8 @@ def _dashboard(of: Dashboard) -> Json:
         place = {"x": x, "y": y, "w": w, "h": h, "i": panel.name}
         named = {"panelIndex": panel.name, "panelRefName": f"panel_{at}", "version": _FORMS["dashboard"]}
         panels.append(named | {"gridData": place, "embeddableConfig": {}})
-        references.append({"type": "visualization", "id": f"{of.id}-{panel.name}", "name": f"panel_{at}"})
+        leads = ("search", SESSION) if panel.kind == "session" else ("visualization", f"{of.id}-{panel.name}")
+        references.append({"type": leads[0], "id": leads[1], "name": f"panel_{at}"})
     source = {"query": {"language": "kuery", "query": f"{DATA} and {NO_TESTS}"}, "filter": []}
     attributes = {
         "title": of.title,

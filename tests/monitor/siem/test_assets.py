@@ -206,7 +206,8 @@ def wanted(one: Json) -> Iterator[str]:
         yield source["indexRefName"]
     for panel in orjson.loads(attributes.get("panelsJSON", "[]")):
         if "panelRefName" in panel:
-            yield panel["panelRefName"]
+            inside = f"{panel['panelIndex']}:" if "coreMigrationVersion" in one else ""  # as Kibana writes them
+            yield f"{inside}{panel['panelRefName']}"
         config = panel["embeddableConfig"]
         for reference in config.get("attributes", {}).get("references", []):
             yield f"{panel['panelIndex']}:{reference['name']}"
