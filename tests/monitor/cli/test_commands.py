@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 import jsonschema
@@ -342,6 +343,41 @@ def test_installed_verified_and_removed_by_commands(invoke: Invoke, elasticsearc
     gone = invoke("siem", "uninstall", *there, "--data", "--yes")
     assert "removed    data stream" in gone.stdout
     assert invoke("siem", "verify", *there).exit_code == 1
+
+
+@pytest.mark.servers
+def test_verify_says_by_its_exit_code_what_it_could_not_look_at(
+    invoke: Invoke, secured_elasticsearch: Any, tmp_path: Path
+) -> None:
+    server = secured_elasticsearch("probewatch")
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    (tmp_path / "password").write_text("probewatch")
+    admin = ("--user", "elastic_admin", "--password-file", tmp_path / "password")
+    there = ("--url", server.address, "--namespace", name)
+    installed = invoke("siem", "install", *there, *admin, "--yes", "--api-key", "--lookup-key")
+    assert installed.exit_code == 0, installed.output
+    *_, key, lookup = installed.stdout.splitlines()
+    for file, secret in (("key", key), ("lookup", lookup)):
+        (tmp_path / file).write_text(secret)
+    sink = f'[sinks.soc]\ntype = "elasticsearch"\nhosts = ["{server.address}"]\nnamespace = "{name}"\n'
+    keyed = f'api_key = {{file = "{tmp_path}/key"}}\n'
+    (tmp_path / "p.toml").write_text(sink + keyed)
+    given = ("--config", tmp_path / "p.toml")
+    assert invoke("siem", "verify", *given).exit_code == 3
+    best = invoke("siem", "verify", *given, *admin)
+    assert best.exit_code == 0, best.output
+    assert "good     privileges: no more than asked" in best.stdout
+    (tmp_path / "p.toml").write_text(sink + keyed + f'lookup_key = {{file = "{tmp_path}/lookup"}}\n')
+    looked = invoke("siem", "verify", *given)
+    assert "good     found by search" in looked.stdout
+    (tmp_path / "p.toml").write_text(
+        sink + f'basic = {{user = "elastic_admin", password = {{file = "{tmp_path}/password"}}}}\n'
+    )
+    assert "bad      privileges: too many: all" in invoke("siem", "verify", *given).stdout
+    assert invoke("siem", "uninstall", *there, *admin, "--data", "--yes").exit_code == 0
+    assert invoke("siem", "verify", *given[:1], tmp_path / "p.toml", "--namespace", "Not.There").exit_code == 1
+    for secret in (key, lookup, "probewatch\n"):
+        assert secret not in best.stdout + looked.stdout
 
 
 def test_the_files_for_other_means_are_written_once(invoke: Invoke, tmp_path: Path) -> None:
