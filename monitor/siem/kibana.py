@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
+import orjson
+
 from monitor.config.trouble import Trouble
 from monitor.siem import dashboards, savedobjects, visualizations
 from monitor.siem.install import Done
-from monitor.siem.panels import DASHBOARDS
+from monitor.siem.panels import DASHBOARDS, SESSION, VIEW
 from monitor.siem.requests import Json, Product, Request, Version
 from monitor.siem.rule import RULE, rule
 from monitor.siem.wire import Answer, Wire, refusal
@@ -46,14 +48,16 @@ def requests(product: Product, of: Version, space: str = "", with_rule: bool = T
     """What `install` sends, in this order."""
     if product == "opensearch":
         lines = tuple(visualizations.saved_objects())
-        return [Request("index pattern, search, dashboards", "POST", _in(space, _IMPORT), lines=lines)]
+        return [Request("index pattern, search, dashboards", "POST", _in(_none(space), _IMPORT), lines=lines)]
     stable = of >= STABLE
     what = "data view and Discover session" if stable else "data view, Discover session, dashboards"
-    lines = tuple(savedobjects.saved_objects(dashboards=not stable))
+    lines = tuple(_own(savedobjects.saved_objects(dashboards=not stable), space))
     made = [Request(what, "POST", _in(space, _IMPORT), lines=lines)]
     if stable:
-        pages = ((one, _in(space, f"/api/dashboards/{one.id}")) for one in DASHBOARDS)
-        made += [Request(f"dashboard {one.title}", "PUT", path, dashboards.body(one)) for one, path in pages]
+        pages = ((one, _in(space, f"/api/dashboards/{_id(one.id, space)}")) for one in DASHBOARDS)
+        made += [
+            Request(f"dashboard {one.title}", "PUT", path, _own(dashboards.body(one), space)) for one, path in pages
+        ]
     return [*made, *([Request("detection rule", "POST", _in(space, _RULES), rule())] if with_rule else [])]
 
 
@@ -73,9 +77,9 @@ def install(wire: Wire, product: Product, space: str = "", with_rule: bool = Tru
 
 def removals(product: Product, of: Version, space: str = "", with_rule: bool = True) -> list[Request]:
     """What `uninstall` sends, in this order."""
-    objects = visualizations.saved_objects() if product == "opensearch" else savedobjects.saved_objects()
+    objects = savedobjects.saved_objects() if product == "elasticsearch" else visualizations.saved_objects()
     found = []
-    for one in reversed(objects):
+    for one in reversed(_own(objects, space if product == "elasticsearch" else _none(space))):
         path = f"/api/saved_objects/{one['type']}/{one['id']}?force=true"
         if product == "elasticsearch" and one["type"] == "index-pattern":
             path = f"/api/data_views/data_view/{one['id']}"
@@ -145,6 +149,24 @@ def _good(wire: Wire, request: Request) -> Answer:
     if not answer.good:
         raise refusal(answer, wire.where, request.what)
     return answer
+
+
+def _own(tree: Any, space: str) -> Any:
+    """The same with the ids of a space: an id may stand in one space alone."""
+    text = orjson.dumps(tree)
+    for name in (VIEW, SESSION, *(one.id for one in DASHBOARDS)):
+        text = text.replace(name.encode(), _id(name, space).encode())
+    return orjson.loads(text)
+
+
+def _none(space: str) -> str:
+    if space:
+        raise Trouble(what="OpenSearch Dashboards has no spaces", where="--space", mend="leave --space out")
+    return space
+
+
+def _id(name: str, space: str) -> str:
+    return f"{name}.{quote(space, safe='')}" if space else name
 
 
 def _in(space: str, path: str) -> str:

@@ -278,7 +278,7 @@ def test_a_dry_run_prints_the_requests_and_sends_nothing(invoke: Invoke, tmp_pat
         "PUT /_security/role/probewatch-writer",
         "PUT /_data_stream/logs-probewatch.alert-default",
         "POST /s/soc/api/saved_objects/_import?overwrite=true",
-        "PUT /s/soc/api/dashboards/probewatch-triage",
+        "PUT /s/soc/api/dashboards/probewatch-triage.soc",
         "POST /s/soc/api/detection_engine/rules",
         "POST /_security/api_key",
     ):

@@ -35,26 +35,23 @@ class Dashboards:
 
     version: str = "9.5.0"
     header: str = "kbn-xsrf"
-    space: str = ""
     objects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
     broken: str = ""
+    owners: dict[tuple[str, str], str] = field(default_factory=dict)  # an id may stand in one space alone
 
     def __call__(self, call: Call) -> Answer:
         parts = urlsplit(call.path)
         path, query = parts.path, parse_qs(parts.query)
         if call.headers.get("authorization") != "ApiKey setup":
             return refused(401, "Unauthorized")
-        if self.space:
-            if not path.startswith(f"/s/{self.space}/"):
-                return refused(404, "Not Found")
-            path = path.removeprefix(f"/s/{self.space}")
+        space, path = ("", path) if not path.startswith("/s/") else (path.split("/")[2], "/" + path.split("/", 3)[3])
         if path == "/api/status" and call.method == "GET":
             return answer(200, {"name": "stand-in", "version": {"number": self.version}})
         if call.method != "GET" and not call.headers.get(self.header):
             return refused(400, "Bad Request")
         if path == "/api/saved_objects/_import" and call.method == "POST":
-            return self._import(call, query)
+            return self._import(call, query, space)
         if path == "/api/detection_engine/rules":
             return self._rule(call, query)
         found = re.fullmatch(r"/api/(dashboards|data_views/data_view|saved_objects/[a-z-]+)/([\w.-]+)", path)
@@ -65,7 +62,10 @@ class Dashboards:
         )
         if found[1] == "dashboards" and self._number() < (9, 5):
             return refused(404, "Not Found")
-        return self._object(call, (kind, found[2]))
+        key = (kind, found[2])
+        if self.owners.setdefault(key, space) != space:
+            return refused(409, "Conflict")
+        return self._object(call, key)
 
     def _number(self) -> tuple[int, ...]:
         return tuple(map(int, self.version.split(".")[:2]))
@@ -84,7 +84,7 @@ class Dashboards:
         self.objects[key] = body
         return answer(201 if new else 200, {"id": key[1], "data": body})
 
-    def _import(self, call: Call, query: dict[str, list[str]]) -> Answer:
+    def _import(self, call: Call, query: dict[str, list[str]], space: str) -> Answer:
         if query != {"overwrite": ["true"]}:
             return refused(400, "Bad Request")
         part = message_from_bytes(b"content-type: " + call.headers["content-type"].encode() + b"\r\n\r\n" + call.body)
@@ -98,6 +98,8 @@ class Dashboards:
             for one in lines
             if any((ref["type"], ref["id"]) not in known for ref in one["references"])
         ]
+        taken = [one for one in lines if self.owners.setdefault((one["type"], one["id"]), space) != space]
+        errors += [{"id": one["id"], "type": one["type"], "error": {"type": "conflict"}} for one in taken]
         if self.broken:
             errors = [{"error": {"type": self.broken}}]
         if errors:

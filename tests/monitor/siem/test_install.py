@@ -296,6 +296,20 @@ def test_a_policy_instead_of_the_streams_own_life_cycle() -> None:
     assert "lifecycle" not in settings["template"]
 
 
+def test_policies_that_we_may_not_see_are_kept() -> None:
+    def script(call: Call) -> Answer:
+        if call.path == "/":
+            return elastic(200, {"version": {"number": "9.4.0"}})
+        if "/_security/api_key" in call.path:
+            return elastic(200, {"api_keys": []})
+        return elastic(403 if "/_ilm/" in call.path else 200 if "authenticate" in call.path else 404, {})
+
+    with loopback(script) as server, wire(server.url) as reached:
+        done = results(uninstall(reached))
+    assert done.pop("retention policy") == "kept"
+    assert set(done.values()) == {"absent"}
+
+
 def test_opensearch_with_its_plug_in_keeps_by_state() -> None:
     wanted = {one.what: one.path for one in requests(server_from("opensearch-3"))}
     assert wanted["retention policy"] == "/_plugins/_ism/policies/probewatch.alert"

@@ -43,31 +43,46 @@ def results(done: list[Done]) -> set[str]:
     return {one.result for one in done}
 
 
-@pytest.mark.parametrize(("product", "version", "header"), CASES)
-@pytest.mark.parametrize("space", ["", "soc"])
+@pytest.mark.parametrize(
+    ("product", "version", "header", "space"),
+    [*((*case, "") for case in CASES), *((*case, "soc") for case in CASES if case[0] == "elasticsearch")],
+)
 def test_everything_is_there_once_and_goes_again(
     tmp_path: Path, product: Product, version: str, header: str, space: str
 ) -> None:
-    stand_in = Dashboards(version, header, space)
+    stand_in = Dashboards(version, header)
     with reached(stand_in, tmp_path) as (wire, _):
         assert results(install(wire, product, space)) == {"created"}
+        end = f".{space}" if space else ""
         names = {name for kind, name in stand_in.objects if kind == "dashboard"}
-        assert names == {"probewatch-triage", "probewatch-quality"}
-        assert ("index-pattern", "probewatch-alerts") in stand_in.objects
-        assert ("search", "probewatch-revisions") in stand_in.objects
+        assert names == {f"probewatch-triage{end}", f"probewatch-quality{end}"}
+        assert ("index-pattern", f"probewatch-alerts{end}") in stand_in.objects
+        assert ("search", f"probewatch-revisions{end}") in stand_in.objects
         assert set(stand_in.rules) == ({RULE} if product == "elasticsearch" else set())
         held = len(stand_in.objects)
         assert results(install(wire, product, space)) <= {"updated", "unchanged"}
         assert len(stand_in.objects) == held
         known = Server(product, (9, 5))
         assert shown(wire, known, space).verdict == "good"
-        lost = stand_in.objects.pop(("dashboard", "probewatch-quality"))
+        lost = stand_in.objects.pop(("dashboard", f"probewatch-quality{end}"))
         assert "probewatch-quality" in shown(wire, known, space).detail
-        stand_in.objects["dashboard", "probewatch-quality"] = lost
+        stand_in.objects["dashboard", f"probewatch-quality{end}"] = lost
         assert results(uninstall(wire, product, space)) == {"removed"}
         assert not stand_in.objects
         assert not stand_in.rules
         assert results(uninstall(wire, product, space)) == {"absent"}
+
+
+@pytest.mark.parametrize("version", ["8.19.2", "9.5.0"])
+def test_two_spaces_do_not_take_each_others_ids(tmp_path: Path, version: str) -> None:
+    stand_in = Dashboards(version)
+    with reached(stand_in, tmp_path) as (wire, _):
+        for space in ("", "soc"):
+            install(wire, "elasticsearch", space, with_rule=False)
+        held = set(stand_in.objects)
+        assert len(held) == 2 * len([name for _, name in held if not name.endswith(".soc")])
+        assert results(uninstall(wire, "elasticsearch", "soc", with_rule=False)) == {"removed"}
+        assert set(stand_in.objects) == {key for key in held if not key[1].endswith(".soc")}
 
 
 def test_a_rule_that_somebody_switched_on_stays_on(tmp_path: Path) -> None:
@@ -101,6 +116,11 @@ def test_what_is_refused_is_trouble(tmp_path: Path, stand_in: Dashboards, key: s
             install(wire, "elasticsearch")
         assert server.url not in str(caught.value)
         assert key not in str(caught.value)
+
+
+def test_opensearch_has_no_spaces() -> None:
+    with pytest.raises(Trouble, match="has no spaces"):
+        requests("opensearch", (3, 8), "soc")
 
 
 def test_the_stand_in_refuses_what_kibana_would(tmp_path: Path) -> None:
