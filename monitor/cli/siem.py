@@ -295,8 +295,9 @@ def _reader(open_: ExitStack, to: Target, settings: ElasticsearchSettings, write
     named = to.as_identity(settings)
     if named is not settings:
         return open_.enter_context(Wire(named))
-    if settings.lookup_key is not None:
-        own = settings.model_copy(update={"api_key": settings.lookup_key, "basic": None})
+    lookup_key = getattr(settings, "lookup_key", None)
+    if lookup_key is not None:
+        own = settings.model_copy(update={"api_key": lookup_key, "basic": None})
         return open_.enter_context(Wire(own))
     return writer
 
@@ -305,7 +306,7 @@ def _asked(settings: ElasticsearchSettings) -> tuple[str, ...]:
     """What the sink's own identity is meant to be allowed."""
     from monitor.siem import bodies
 
-    return bodies.WRITER_KEY if settings.api_key is not None else ("monitor", *bodies.WRITER_ROLE)
+    return bodies.WRITER_KEY if getattr(settings, "api_key", None) is not None else ("monitor", *bodies.WRITER_ROLE)
 
 
 def _lookup_key(wire: Wire) -> None:

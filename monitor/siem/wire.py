@@ -8,19 +8,39 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 from uuid import uuid4
 
 import orjson
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from monitor.config.sinks import ElasticsearchSettings
+from monitor.config.sinks import BasicAuth, TlsSettings
 from monitor.config.trouble import Trouble
 from monitor.siem.requests import Request
 
 #: Kibana and OpenSearch Dashboards want a header that no page of somebody else can send.
 DASHBOARDS: Final = {"kbn-xsrf": "probewatch", "osd-xsrf": "probewatch"}
+
+
+class Reachable(Protocol):
+    """Settings of a sink that writes into a search server; they may have an `api_key` or a `token` as well."""
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Addresses of the nodes."""
+
+    @property
+    def basic(self) -> BasicAuth | None:
+        """User and password."""
+
+    @property
+    def tls(self) -> TlsSettings:
+        """Certificates."""
+
+    @property
+    def timeout_s(self) -> float:
+        """Seconds to wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +67,7 @@ class Answer:
 class Wire:
     """Sends requests to the first of several addresses that answers."""
 
-    def __init__(self, settings: ElasticsearchSettings, where: str = "Elasticsearch", url: str | None = None) -> None:
+    def __init__(self, settings: Reachable, where: str = "Elasticsearch", url: str | None = None) -> None:
         """`where` names the far side in errors. With `url` it is at that address, with the secrets and certificates of
         the settings. Trouble where a secret cannot be read."""
         self.where: Final = where
@@ -124,16 +144,19 @@ def _object(data: bytes) -> Mapping[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def _login(settings: ElasticsearchSettings) -> dict[str, str]:
-    if settings.api_key is not None:
-        return {"authorization": f"ApiKey {settings.api_key.text().strip()}"}
+def _login(settings: Reachable) -> dict[str, str]:
+    key, token = getattr(settings, "api_key", None), getattr(settings, "token", None)
+    if key is not None:
+        return {"authorization": f"ApiKey {key.text().strip()}"}
+    if token is not None:
+        return {"authorization": f"Bearer {token.text().strip()}"}
     if settings.basic is not None:
         pair = f"{settings.basic.user}:{settings.basic.password.text()}"
         return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
     return {}
 
 
-def _tls(settings: ElasticsearchSettings) -> dict[str, Any]:
+def _tls(settings: Reachable) -> dict[str, Any]:
     tls = settings.tls
     files = {"ca_certs": tls.ca_file, "cert_file": tls.certificate_file, "key_file": tls.key_file}
     given: dict[str, Any] = {key: str(path) for key, path in files.items() if path is not None}
