@@ -33,7 +33,7 @@ COMMANDS: Final = MappingProxyType(
         "key": ("key", "Prepare another key of pseudonyms."),
         "audit": ("audit", "Check that nobody has changed the audit log."),
         "record": ("record", "What a record of a query looks like."),
-        "siem": ("siem", "Prepare Elasticsearch and Kibana for alerts."),
+        "siem": ("siem", "Prepare Elasticsearch or OpenSearch, and their dashboards, for alerts."),
         "demo": ("demo", "Show a recorded attack day, end to end."),
     }
 )

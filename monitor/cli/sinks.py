@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -92,40 +91,6 @@ def test(context: click.Context, config: Path | None, name: str, family: str, se
         said.append("closed again" if trial.closed else "")
         click.echo("; ".join([f"{name}: test finding {trial.id}", *filter(None, said)]), err=section.type == "stdout")
     context.exit(0 if arrived else 1)
-
-
-@command.command()
-@config_file
-@click.argument("name")
-@click.option("--dry-run", is_flag=True, help="Print the requests and send nothing.")
-@click.option("--yes", is_flag=True, help="Send without asking.")
-def prepare(config: Path | None, name: str, dry_run: bool, yes: bool) -> None:
-    """Make the ingest pipeline, index template and data stream that the OpenSearch sink NAME writes to.
-
-    Safe to run again. For Elasticsearch `probewatch siem install` does it.
-
-    Example: probewatch sinks prepare search --config probewatch.toml --dry-run
-    """
-    import orjson
-
-    from monitor.config.targets import OpenSearchSettings
-    from monitor.sinks.preparation import assets, prepare
-
-    section = _section(loaded(config).settings, name)
-    if not isinstance(section, OpenSearchSettings):
-        mend = "name a sink of OpenSearch; for Elasticsearch run `probewatch siem install`"
-        raise Trouble(what=f"a sink of {section.type} needs no preparation", where=f"sinks.{name}", mend=mend)
-    if dry_run:
-        for path, body in assets(section.namespace):
-            click.echo(f"PUT {path}\n" + ("" if body is None else orjson.dumps(body, option=2).decode() + "\n"))
-        return
-    if not yes:
-        if not sys.stdin.isatty():
-            where = "probewatch sinks prepare"
-            raise Trouble(what="nobody is there to be asked", where=where, mend="give --dry-run or --yes")
-        click.confirm(f"Make pipeline, template and data stream at {', '.join(section.hosts)}?", abort=True)
-    for path, new in prepare(section):
-        click.echo(f"{'created' if new else 'there':8} {path}")
 
 
 def _section(settings: Settings, name: str) -> SinkSettings:

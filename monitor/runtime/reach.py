@@ -165,8 +165,8 @@ def _elasticsearch(settings: ElasticsearchSettings) -> str:
     from elastic_transport import TransportError
     from elasticsearch import ApiError
 
+    from monitor.sinks.bulk import stream_name
     from monitor.sinks.client import connect, looking
-    from monitor.sinks.elasticsearch import stream_name
 
     stream = stream_name(settings.namespace)
     keyed = looking(settings)

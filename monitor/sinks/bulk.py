@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 
 from monitor.alerts.finding import Finding
 from monitor.formats.ecs import render_ecs
-from monitor.sinks.assets import asset
+from monitor.formats.fields import FIELDS
 from monitor.sinks.form import Form
 from monitor.sinks.protocol import DELIVERED, Outcome
 
@@ -42,7 +42,6 @@ class Answers:
 
     def __init__(self, missing: str) -> None:
         self._missing = missing
-        self._fields = frozenset(field_names(asset("index-template")["template"]["mappings"]["properties"]))
 
     def item(self, item: Mapping[str, Any]) -> Outcome:
         """What became of one document. Other than most helpers we do not take 201 at its word: a document that the
@@ -63,15 +62,9 @@ class Answers:
             return Outcome("retry", reason, doubtful=status != 429)
         return Outcome("refused", reason)
 
-    def _reason(self, status: int, kind: str, text: str) -> str:
+    @staticmethod
+    def _reason(status: int, kind: str, text: str) -> str:
         """What the server complains of, without the text of its message, which repeats values."""
-        known = [name for name in _FIELD.findall(text) if name in self._fields]
+        known = [name for name in _FIELD.findall(text) if name in FIELDS]
         word = kind if _KIND.fullmatch(kind) else "unknown error"
         return f"status {status}: {word}" + (f" in {known[0]}" if known else "")
-
-
-def field_names(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Every field of a mapping, in the form `event.kind`."""
-    for name, field in properties.items():
-        yield f"{prefix}{name}"
-        yield from field_names(field.get("properties", {}), f"{prefix}{name}.")

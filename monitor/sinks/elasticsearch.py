@@ -19,11 +19,9 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from monitor.alerts.finding import Finding
 from monitor.config.trouble import Trouble
-from monitor.sinks.bulk import GARBLED, GARBLED_ERRORS, TRY_LATER, Answers, field_names, operation, stream_name
+from monitor.sinks.bulk import GARBLED, GARBLED_ERRORS, TRY_LATER, Answers, operation, stream_name
 from monitor.sinks.form import Form
 from monitor.sinks.protocol import DELIVERED, Outcome
-
-__all__ = ["ElasticsearchSink", "field_names", "stream_name"]  # the last two are shared with OpenSearch
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 LINES: Final = "application/x-ndjson"
 _ANSWER: Final = 16 * 1024 * 1024  # bytes of an answer: some hundreds for each of five thousand documents
-_MISSING: Final = "the data stream or its pipeline is missing; `probewatch sinks prepare` makes them"
+_MISSING: Final = "the data stream or its pipeline is missing; `probewatch siem install` makes them"
 _RULES: Final = (
     Rule((404,), "hold", _MISSING),
     Rule((401, 403), "hold", "the server does not let us"),

@@ -11,15 +11,15 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner, Result
-from elasticsearch import Elasticsearch
 from findings import several
 from loopback import Answer, loopback
 from services.launch import Server
+from wires import wire
 
 from monitor.cli.root import root
 from monitor.formats.native import parse
+from monitor.siem.install import install
 from monitor.sinks.outbox import Outbox
-from monitor.sinks.siem import install
 
 
 def run(folder: Path, *arguments: str, **sinks: Any) -> Result:
@@ -95,7 +95,6 @@ def test_a_sink_that_is_none_is_trouble(tmp_path: Path) -> None:
     said = run(tmp_path, "test", "chat", archive={"type": "stdout"})
     assert said.exit_code == 2
     assert "there are archive" in said.output
-    assert run(tmp_path, "prepare", "archive", archive={"type": "stdout"}).exit_code == 2
 
 
 @pytest.mark.servers
@@ -103,17 +102,13 @@ def test_search_servers_and_a_topic_are_read_back(
     elasticsearch: Server, opensearch: Server, kafka: Server, topic: Callable[..., str], tmp_path: Path
 ) -> None:
     namespace, name = f"t{uuid.uuid4().hex[:8]}", topic()
-    install(Elasticsearch(elasticsearch.address), namespace)
+    for server in (elasticsearch, opensearch):
+        install(wire(server.address), namespace)
     sinks = {
         "elastic": {"type": "elasticsearch", "hosts": [elasticsearch.address], "namespace": namespace},
         "open": {"type": "opensearch", "hosts": [opensearch.address], "namespace": namespace},
         "bus": {"type": "kafka", "brokers": [kafka.address], "topic": name},
     }
-    dry = run(tmp_path, "prepare", "open", "--dry-run", **sinks)
-    assert dry.output.count("PUT /") == 3
-    assert "nobody is there to be asked" in run(tmp_path, "prepare", "open", **sinks).output
-    made = run(tmp_path, "prepare", "open", "--yes", **sinks)
-    assert f"/_data_stream/logs-probewatch.alert-{namespace}" in made.output, made.output
     for sink, where in (("elastic", "found in .ds-logs"), ("open", "found in .ds-logs"), ("bus", f"topic {name}")):
         said = run(tmp_path, "test", sink, "--json", **sinks)
         assert said.exit_code == 0, said.output

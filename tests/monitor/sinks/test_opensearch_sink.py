@@ -19,9 +19,10 @@ from services.launch import Server
 
 from monitor.config.targets import OpenSearchSettings
 from monitor.config.trouble import Trouble
+from monitor.siem.install import install
+from monitor.siem.wire import Wire
 from monitor.sinks.bulk import stream_name
 from monitor.sinks.opensearch import OpenSearchSink
-from monitor.sinks.preparation import assets, prepare
 from monitor.sinks.protocol import Outcome
 
 POOL = urllib3.PoolManager()
@@ -35,7 +36,7 @@ def settings(*hosts: str, **more: Any) -> OpenSearchSettings:
 def section(opensearch: Server) -> Iterator[OpenSearchSettings]:
     """A namespace of the test's own, prepared."""
     made = settings(opensearch.address, namespace=f"t{uuid.uuid4().hex[:10]}")
-    prepare(made)
+    install(Wire(made, "OpenSearch"), made.namespace)
     yield made
     POOL.request("DELETE", f"{opensearch.address}/_data_stream/{stream_name(made.namespace)}")
 
@@ -103,14 +104,8 @@ def test_without_a_stream_alerts_are_held_and_nothing_is_made(opensearch: Server
     section = settings(opensearch.address, namespace="missing")
     [outcome] = OpenSearchSink("search", section).send([EXAMPLE])
     assert outcome.verdict == "hold"
-    assert "probewatch sinks prepare" in outcome.reason
+    assert "probewatch siem install" in outcome.reason
     assert POOL.request("HEAD", f"{opensearch.address}/{stream_name('missing')}").status == 404
-
-
-@pytest.mark.servers
-def test_preparing_again_changes_nothing(section: OpenSearchSettings) -> None:
-    assert [new for _, new in prepare(section)] == [False, False, False]
-    assert [path for path, _ in prepare(section)] == [path for path, _ in assets(section.namespace)]
 
 
 @pytest.mark.servers
