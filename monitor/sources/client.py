@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import kafka
 import kafka.errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
-from monitor.config.sources import KafkaSettings
+from monitor.config.sources import Encryption, KafkaSettings, Login
 from monitor.config.trouble import Trouble
 
 LIBRARIES: Final = ("crc32c", "lz4.frame", "zstandard", "snappy")
@@ -57,7 +57,7 @@ def connect(settings: KafkaSettings, *, member: bool) -> kafka.KafkaConsumer:
     Trouble where the brokers cannot be reached or a topic does not exist."""
     membership = {"group_id": settings.group, "group_instance_id": settings.instance} if member else {}
     with mending(settings):
-        options = _options(settings) | membership | _encryption(settings) | _login(settings)
+        options = _options(settings) | membership | security(settings)
         consumer = kafka.KafkaConsumer(**options)
     try:
         with mending(settings):
@@ -114,7 +114,26 @@ def _options(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
-def _encryption(settings: KafkaSettings) -> dict[str, Any]:
+class Secured(Protocol):
+    """Settings of whatever connects to brokers."""
+
+    @property
+    def encryption(self) -> Encryption | None:
+        """TLS towards them."""
+        ...
+
+    @property
+    def login(self) -> Login | None:
+        """SASL login at them."""
+        ...
+
+
+def security(settings: Secured) -> dict[str, Any]:
+    """TLS and login as the client takes them; Trouble where the password cannot be read."""
+    return _encryption(settings) | _login(settings)
+
+
+def _encryption(settings: Secured) -> dict[str, Any]:
     tls = settings.encryption
     protocol = ("SASL_" if settings.login else "") + ("SSL" if tls else "PLAINTEXT")
     if tls is None:
@@ -129,7 +148,7 @@ def _encryption(settings: KafkaSettings) -> dict[str, Any]:
     }
 
 
-def _login(settings: KafkaSettings) -> dict[str, Any]:
+def _login(settings: Secured) -> dict[str, Any]:
     login = settings.login
     if login is None:
         return {}
