@@ -156,6 +156,18 @@ def responder(
     return made
 
 
+def looked_at(settings: ResponseSettings, keys: Keys, *, connect: bool) -> str:
+    """What `check` says of the feed; Trouble where the names, or with `connect` the topic, can not be read."""
+    parts = ["the page /responses"] if settings.page else []
+    if settings.names is not None:
+        parts.append(f"{len(set(told_names(settings.names, keys).values()))} names")
+    if settings.kafka is not None:
+        topic = KafkaTopic(settings.kafka)
+        stands = f"{len(topic.known())} entries of {topic.writer}" if connect else "not connected"
+        parts.append(f"topic {settings.kafka.topic}, {stands}")
+    return ", ".join(parts)
+
+
 def told_names(file: Path, keys: Keys) -> dict[str, str]:
     """The names in a file by their pseudonyms, those under the key before included; no line is repeated in an error."""
     try:

@@ -26,7 +26,7 @@ from monitor.record.pseudonyms import text
 from monitor.runtime.audit import verify
 from monitor.runtime.health import HealthServer, Pulse
 from monitor.runtime.metrics import Metrics
-from monitor.runtime.responses import Responder, Responses, responder, told_names
+from monitor.runtime.responses import Responder, Responses, looked_at, responder, told_names
 from monitor.runtime.topic import KafkaTopic
 from monitor.sinks.outbox import Outbox
 
@@ -239,6 +239,16 @@ def test_names_that_cannot_be_read_are_trouble_that_repeats_none(tmp_path: Path)
 def test_nothing_runs_unless_it_is_asked_for(tmp_path: Path, outbox: Outbox, clock: Clock) -> None:
     (tmp_path / "p.toml").write_text("")
     assert responder(load(tmp_path / "p.toml", {}).settings, KEYS, outbox, Metrics(), clock) is None
+
+
+def test_check_looks_at_the_feed(tmp_path: Path) -> None:
+    (tmp_path / "names").write_text("key-123\nkey-456\n")
+    feed = FeedSettings(brokers=("127.0.0.1:1",), topic="responses", connect_seconds=1)
+    settings = ResponseSettings(page=True, kafka=feed, names=tmp_path / "names")
+    told = looked_at(settings, KEYS, connect=False)
+    assert told == "the page /responses, 2 names, topic responses, not connected"
+    with pytest.raises(Trouble, match="Kafka says"):
+        looked_at(settings, KEYS, connect=True)
 
 
 def test_a_topic_that_cannot_be_reached_is_trouble() -> None:
