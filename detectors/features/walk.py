@@ -319,7 +319,8 @@ def expose(kind: int, entry: Any, state: State, slot: int, baseline: Baseline, w
         return
     if entry.flags & TRAINED and header.trained < MOST_COUNTED:
         header.trained += 1
-    if kind == ROWS and entry.flags & LINKED and header.swept < MOST_COUNTED and state.control[1] >= ACQUAINTED:
+    swept = kind == ROWS and sweeps.moved_column(entry) >= 0  # looked at first: it spares a copy of the window
+    if swept and header.swept < MOST_COUNTED and state.control[1] >= ACQUAINTED:
         header.swept += sweeps.completes(entry, window[: gather(state, slot, window)], baseline.domain)
 
 
