@@ -42,7 +42,15 @@ CLIMB: Final = Evidence(
 MIXED: Final = Evidence("extraction", "mixup", "extraction", 0.9, 6e6, (Contribution("noisy", 0.7, 0.01, 0.9),))
 
 CASES: Final[dict[str, Finding]] = {
-    "named": finding(revision=1, status="open", title="Model inversion suspected", evidence=(CLIMB,)),
+    "named": finding(
+        revision=1,
+        status="open",
+        title="Model inversion suspected",
+        reason="After 1,280 queries the caller climbs the confidence of one answer from an unnatural start: new highs "
+        "of the confidence 61 (usually 4), near-copies of earlier inputs 97% (usually 5%).",
+        change="New.",
+        evidence=(CLIMB,),
+    ),
     "updated": EXAMPLE,
     "closed": finding(
         family="cost",

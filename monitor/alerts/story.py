@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from monitor.alerts.finding import Event, Finding, Point, Severity
+from monitor.alerts.guidance import FOLDED
 from monitor.alerts.words import claim
 
 POINTS: Final = 12  # of a timeline: the first ones and the latest stay
 _FIRST: Final = 3  # seen, halfway, named
+_SIGNALS: Final = ("more signal", "more signals")
+_CLIENTS: Final = ("more client", "more clients")
 _CLAIMS: Final = 2  # new pieces of evidence that a sentence tells
 _RANKS: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
 _MINUTE: Final = 60_000_000  # microseconds
@@ -50,7 +53,7 @@ class Told:
             bits=got.output_bits,
             sweeps=got.sweeps,
             trained=got.trained,
-            members=len(finding.members),
+            members=counted(finding),
             evalue=finding.evalue,
             tests=tests,
         )
@@ -95,9 +98,15 @@ def _news(told: Told, now: Finding) -> list[str]:
         (round(got.output_bits - told.bits), "more bit disclosed", "more bits disclosed"),
         (got.sweeps - told.sweeps, "more record swept whole", "more records swept whole"),
         (got.trained - told.trained, "more training record asked", "more training records asked"),
-        (len(now.members) - told.members, "more client", "more clients"),
+        (counted(now) - told.members, *(_SIGNALS if FOLDED in now.labels else _CLIENTS)),
     )
     return news + [f"{count:,} {one if count == 1 else many}" for count, one, many in counts if count > 0]
+
+
+def counted(finding: Finding) -> int:
+    """How many signals a storm has folded, or how many clients there are: not all of them may be known by name."""
+    said = finding.labels.get(FOLDED) or finding.labels.get("clients") or ""
+    return int(said) if said.isascii() and said.isdecimal() else len(finding.members)
 
 
 def begun(started: int, halfway: int | None, opened: int, severity: Severity) -> tuple[Point, ...]:

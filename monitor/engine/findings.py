@@ -19,7 +19,7 @@ from monitor.alerts.finding import Evidence, Exposure, Finding, Lineage, Point, 
 from monitor.alerts.guidance import FLOOD as FLOODED
 from monitor.alerts.response import FLOOD, RESPONSES
 from monitor.alerts.response import STORM as IN_A_STORM
-from monitor.alerts.story import Told, begun, closing, followed, grown, since
+from monitor.alerts.story import Told, begun, closing, counted, followed, grown, since
 from monitor.alerts.words import because
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import VOLUMES
@@ -360,7 +360,7 @@ def revised(told: Told, larger: Finding, clock: int) -> Finding:
     timeline = now.timeline
     if told.rises(now.severity):
         timeline = followed(timeline, Point(clock, "grew", now.severity))
-    elif len(now.members) > told.members:
+    elif counted(now) > told.members:
         timeline = followed(timeline, Point(clock, "joined", now.severity))
     return replace(now, change=grown(told, now), timeline=timeline)
 

@@ -123,13 +123,13 @@ def _measured(piece: Evidence) -> Evidence:
 
 
 def _reason(finding: Finding) -> str:
-    if not finding.evidence or FOLDED in finding.labels or finding.family == GAP:
+    """The finding's own sentence; of one whose numbers are withheld, what the test claims."""
+    withheld = finding.evidence and not any(piece.contributions for piece in finding.evidence)
+    if not withheld or FOLDED in finding.labels or finding.family == GAP:
         return finding.reason
-    piece = _measured(finding.evidence[0])
-    numbers = ", ".join(number(one) for one in striking(piece))
+    piece = finding.evidence[0]
     named = f"{piece.detector}/{piece.test}"
-    said = f"The caller {claim(piece)}" if named in TESTS else f"The test {named} speaks against the caller"
-    return f"{said}{f': {numbers}' if numbers else ''}."
+    return f"The caller {claim(piece)}." if named in TESTS else f"The test {named} speaks against the caller."
 
 
 def _line(piece: Evidence) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from monitor.alerts.finding import Severity
 from monitor.config.response import ResponseSettings
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
@@ -33,8 +34,9 @@ log = logging.getLogger(__name__)
 LOOK: Final = 5.0  # seconds between two looks at what begins and what expires
 NAMED: Final = "responses by name"
 _MICRO: Final = 1_000_000
+_SEVEREST: Final[tuple[Severity, ...]] = ("critical", "high", "medium")  # so that a flood of others hides none
 
-Look = Callable[[int, int], list[Standing]]  # since when (microseconds), how many findings
+Look = Callable[[int, Severity, int], list[Standing]]  # since when (microseconds), how severe, how many findings
 
 
 class Responses:
@@ -59,7 +61,8 @@ class Responses:
         """Look at the outbox and tell what stands now; Trouble where the outbox or the topic can not be reached."""
         now, settings = int(self._clock() * _MICRO), self._settings
         since = now - round(settings.minutes * 60 * _MICRO)
-        found = (entry for one in self._look(since, settings.entries) for entry in entries(one, settings))
+        looked = (one for severity in _SEVEREST for one in self._look(since, severity, settings.entries))
+        found = [entry for one in looked for entry in entries(one, settings)]
         standing, dropped = table(found, now, settings.entries)
         self.page = page(standing, self._names)
         self._metrics.responses.set(len(standing))

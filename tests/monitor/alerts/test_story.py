@@ -104,6 +104,14 @@ def test_clients_that_join_stand_in_the_timeline() -> None:
     assert "1 more client" in now.change
 
 
+def test_what_is_counted_and_not_named_is_told_too() -> None:
+    storm = CASES["storm"]
+    later = replace(storm, revision=9, labels=storm.labels | {"folded": "4650"})
+    assert grown(Told.by(storm), later) == "Since revision 8: 1,550 more signals."
+    kind = CASES["novelty"]
+    assert "3 more clients" in grown(Told.by(kind), replace(kind, labels=kind.labels | {"clients": "15"}))
+
+
 def test_a_storm_and_a_flood_have_guidance_and_answers_of_their_own() -> None:
     assert guidance(CASES["storm"]) is STORM_GUIDANCE
     assert guidance(CASES["campaign"]) is GUIDANCE["extraction"]

@@ -163,6 +163,16 @@ def test_entries_beyond_the_ceiling_are_counted(outbox: Outbox, clock: Clock) ->
     assert b"probewatch_responses_dropped 2.0" in responses._metrics.page()
 
 
+def test_a_flood_of_less_severe_findings_hides_none(outbox: Outbox, clock: Clock) -> None:
+    responses = feed(outbox, clock, entries=2)
+    outbox.accept([finding(client="c1.worst", severity="critical", status="open", revision=1)])
+    outbox.accept([finding(client=f"c1.{n}", severity="high", status="open", revision=1) for n in range(9)])
+    outbox.accept([finding(client=f"c1.l{n}", severity="low", status="open", revision=1) for n in range(9)])
+    responses.refresh()
+    assert ("c1.worst", 1) in told(responses)
+    assert len(told(responses)) == 2
+
+
 @pytest.fixture
 def pulse(outbox: Outbox, clock: Clock) -> Pulse:
     outbox.accept([FIRST])
