@@ -151,7 +151,7 @@ def _write_finding(revisions: Sequence[Finding]) -> None:
         ("exposure", told.exposure),
         *(("timeline", line) for line in told.timeline),
         ("respond", told.response),
-        ("false", f"alarm if: {told.false_alarm} {told.look}"),
+        ("doubt", f"A false alarm if: {told.false_alarm} {told.look}"),
         *(("check", line) for line in told.checks[1:]),
         ("log", told.lineage),
     )
