@@ -20,6 +20,7 @@ from detectors.features.layout import (
     FLIP,
     HEADER,
     LINKED,
+    MOST_COUNTED,
     OTHER_VERSION,
     PAGE,
     REPEAT,
@@ -27,6 +28,7 @@ from detectors.features.layout import (
     SAME_PATCH,
     STAR,
     TRAIL,
+    TRAINED,
 )
 from detectors.features.manifold import residual
 from detectors.features.neighbours import Room, changes, nearest, unpack_dense
@@ -46,6 +48,9 @@ SHORT: Final = 0.1  # weight of the newest query in a short moving average
 JITTER: Final = 0.26  # distance per changed cell up to which a row only moved within coarse bins
 ROW_LINK: Final = 1.5  # distance up to which rows are linked
 TEXT_LINK: Final = 0.5  # share of changed MinHash bytes up to which texts are linked
+ACQUAINTED: Final = (
+    256  # queries of a model after which the values of its columns are known well enough to count sweeps
+)
 
 
 class State(NamedTuple):
@@ -307,6 +312,20 @@ def gather(state: State, slot: int, window: Any) -> int:
 
 
 @njit(cache=True)
+def expose(kind: int, entry: Any, state: State, slot: int, baseline: Baseline, window: Any) -> None:
+    """Count what a query, which is not in the window yet, tells its client of records: a whole sweep over a column, a
+    record that the model was trained on."""
+    header = state.headers[slot]
+    if entry.flags & REPEAT:
+        return
+    if entry.flags & TRAINED and header.trained < MOST_COUNTED:
+        header.trained += 1
+    swept = kind == ROWS and sweeps.moved_column(entry) >= 0  # looked at first: it spares a copy of the window
+    if swept and header.swept < MOST_COUNTED and state.control[1] >= ACQUAINTED:
+        header.swept += sweeps.completes(entry, window[: gather(state, slot, window)], baseline.domain)
+
+
+@njit(cache=True)
 def block(
     kind: int,
     window: Any,
@@ -394,6 +413,7 @@ def walk(
         if trained:
             training.recognise(entry, steps.trained[i])
         route(kind, i, entry, packed, neighbour, state, slot, out)
+        expose(kind, entry, state, slot, baseline, scratch)
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])
         state.control[1] += 1

@@ -83,6 +83,7 @@ def _hidden(finding: Finding, secret: list[str]) -> Finding:
         group=None if finding.group is None else hide(finding.group),
         title=hide(finding.title),
         reason=hide(finding.reason),
+        change=hide(finding.change),
         evidence=tuple(map(of, finding.evidence)),
         profile=None if finding.profile is None else hide(finding.profile),
         response=tuple(map(hide, finding.response)),

@@ -112,6 +112,19 @@ probewatch.exposure.output_bits | double | Bits that the answers disclosed, esti
 probewatch.exposure.distinct_inputs | long | How many inputs were different.
 probewatch.exposure.classes_seen | long | Classes that were answered.
 probewatch.exposure.classes_known | long | Classes that the model is known to have.
+probewatch.exposure.sweeps | long | Records of which one column was asked with every value that was known.
+probewatch.exposure.trained | long | Inputs that the model was trained on, where fingerprints tell.
+probewatch.change | text | What is new since the revision before, or why the finding was closed.
+probewatch.timeline.at | date | Moments in the life of the finding.
+probewatch.timeline.event | keyword | What happened then.
+probewatch.timeline.severity | keyword | Its severity from then on.
+probewatch.guidance.aim | text | What a client like this one is after.
+probewatch.guidance.actions.action | keyword | What to do, the mildest first.
+probewatch.guidance.actions.effect | text | What that does to an attack, and to an honest client.
+probewatch.guidance.actions.mitigations | keyword | Mitigations of MITRE ATLAS that it is.
+probewatch.guidance.false_alarm | text | What would make it a false alarm.
+probewatch.guidance.look | text | Where to look first.
+probewatch.guidance.checks | keyword | Commands that check it.
 probewatch.attack.atlas.edition | keyword | Edition of MITRE ATLAS.
 probewatch.attack.atlas.techniques | keyword | All of its techniques that fit.
 probewatch.attack.atlas.mitigations | keyword | Its mitigations to cite.

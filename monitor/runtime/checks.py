@@ -15,6 +15,7 @@ from monitor.runtime.fingerprints import described, load
 from monitor.runtime.keys import keys_of
 from monitor.runtime.paths import outbox_path, snapshots_path
 from monitor.runtime.reach import reached
+from monitor.runtime.responses import looked_at
 
 Verdict = Literal["good", "doubtful", "bad"]
 
@@ -46,6 +47,8 @@ def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
     yield _tried("source", lambda: _source(settings, connect))
     for name, sink in settings.sinks.items():
         yield _tried(f"sink {name}", lambda sink=sink: reached(sink, connect))  # type: ignore[misc]  # bound at once
+    if settings.response.wanted:
+        yield _tried("responses", lambda: looked_at(settings.response, keys_of(settings.keys), connect=connect))
     if not settings.sinks:
         yield Checked(
             "sinks", "doubtful", "none: alerts stay in the outbox", "sinks", "write [sinks.NAME] with a `type`"

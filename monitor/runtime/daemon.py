@@ -29,6 +29,7 @@ from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import audit_path, outbox_path
+from monitor.runtime.responses import responder
 from monitor.runtime.stores import open_store
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
@@ -71,6 +72,10 @@ def run(settings: Settings) -> bool:
         delivery = Delivery(outbox, build_sinks(settings.sinks), policies=policies)
         stack.callback(delivery.stop)
         metrics.count_elsewhere("sink_alerts", "Alerts of each sink, by outcome.", lambda: _outcomes(delivery))
+        answering = responder(settings, keys, outbox, metrics, clocks.wall)
+        if answering is not None:
+            stack.enter_context(answering)
+            pulse.responses = (lambda: answering.page) if settings.response.page else None
         health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
         stopping = stack.enter_context(_signals())
         log.info("starting", extra={"health_port": health.port, "config_hash": config})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, finding_id
+from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, Point, finding_id
 from monitor.formats.ecs import render_ecs
 from monitor.siem.requests import Json
 
@@ -38,6 +38,8 @@ def sample(at: int) -> Finding:
         queries=1,
         title="A test of the way to here",
         reason="`probewatch siem verify` wrote this. It is no finding.",
+        change="It was written.",
+        timeline=(Point(at, "named", "low"),),
         evidence=(climb,),
         profile="probewatch siem verify",
         exposure=Exposure(1, 1, 1.0, 1, 1, 1),
