@@ -33,6 +33,8 @@ COMMANDS: Final = MappingProxyType(
         "audit": ("audit", "Check that nobody has changed the audit log."),
         "record": ("record", "What a record of a query looks like."),
         "siem": ("siem", "Prepare Elasticsearch and Kibana for alerts."),
+        "test": ("test", "Run scenario files: traffic in, expected findings out."),
+        "drill": ("drill", "Send a drill: marked, harmless records with the traces of an attack."),
         "demo": ("demo", "Show a recorded attack day, end to end."),
     }
 )

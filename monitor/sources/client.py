@@ -57,7 +57,7 @@ def connect(settings: KafkaSettings, *, member: bool) -> kafka.KafkaConsumer:
     Trouble where the brokers cannot be reached or a topic does not exist."""
     membership = {"group_id": settings.group, "group_instance_id": settings.instance} if member else {}
     with mending(settings):
-        options = _options(settings) | membership | _encryption(settings) | _login(settings)
+        options = _options(settings) | membership | protection(settings)
         consumer = kafka.KafkaConsumer(**options)
     try:
         with mending(settings):
@@ -112,6 +112,11 @@ def _options(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap_timeout_ms": int(settings.connect_seconds * 1000),
         "metrics_enabled": False,
     }
+
+
+def protection(settings: KafkaSettings) -> dict[str, Any]:
+    """What a client needs for the encryption and the login of the settings."""
+    return _encryption(settings) | _login(settings)
 
 
 def _encryption(settings: KafkaSettings) -> dict[str, Any]:
