@@ -22,6 +22,7 @@ COMMANDS: Final = MappingProxyType(
         "status": ("status", "Say what is still learning, and what that means."),
         "check": ("check", "Check settings, keys, connections, and what each detector can see."),
         "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
+        "explain": ("explain", "Explain a finding: make it again from its log, and show what was seen."),
         "dead-letters": ("deadletters", "Look at what could not be read or delivered."),
         "profile": ("profile", "Name a new kind of traffic: the lines to add to the settings."),
         "detectors": ("detectors", "List the detectors, or explain one."),
