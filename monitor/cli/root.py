@@ -35,6 +35,7 @@ COMMANDS: Final = MappingProxyType(
         "record": ("record", "What a record of a query looks like."),
         "siem": ("siem", "Prepare Elasticsearch and Kibana for alerts."),
         "test": ("test", "Run scenario files: traffic in, expected findings out."),
+        "tune": ("tune", "Tune budgets on recorded traffic, and see what each change gives to an attacker."),
         "drill": ("drill", "Send a drill: marked, harmless records with the traces of an attack."),
         "demo": ("demo", "Show a recorded attack day, end to end."),
     }
