@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -64,6 +65,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; what a person can mend is printed on standard error."""
+        if os.environ.get("NO_COLOR"):  # https://no-color.org
+            ctx.color = False
         found: list[Trouble] = []
         try:
             return super().invoke(ctx)

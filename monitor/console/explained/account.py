@@ -195,6 +195,8 @@ def _silences(finding: Finding) -> Iterator[Silence]:
         detector = classes.get(piece.detector)
         if detector is None or not issubclass(detector, NamedTests) or piece.family != finding.family:
             continue
+        if piece.test not in detector.expressions:  # of another version
+            continue
         gates: dict[str, list[Gate]] = {}
         for gate in gates_of(detector.expressions[piece.test]):
             gates.setdefault(str(gate.measured).removeprefix("(").removesuffix(")"), []).append(gate)

@@ -25,7 +25,7 @@ def lines(account: Account) -> Iterator[str]:
     """The explanation, line by line."""
     finding = account.finding
     yield style(plain(finding.title), bold=True) + f"  {finding.severity}, risk {finding.risk:.0f}, {finding.status}"
-    yield f"client {who(finding)}, model {plain(finding.model)}, opened after {finding.queries:,} queries"
+    yield f"client {plain(who(finding))}, model {plain(finding.model)}, opened after {finding.queries:,} queries"
     yield plain(finding.reason)
     yield from _part("AGAIN", rebuilt(account))
     yield from _part("EVIDENCE", _evidence(account))

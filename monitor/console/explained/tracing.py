@@ -22,6 +22,7 @@ from monitor.record.limits import Limits
 from monitor.record.pseudonyms import read
 from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.engines import engine_maker
+from monitor.runtime.forgetting import load as erasures
 from monitor.runtime.judges import judges
 from monitor.runtime.replay import Tally
 
@@ -96,7 +97,7 @@ class Tracer:
         self.trace = Trace()
         self._wanted = wanted
         names = wanted.members if wanted.client is None else (wanted.client,)
-        self._clients = {read(name): at for at, name in enumerate(names)}
+        self._clients = {own: at for at, name in enumerate(names) if (own := _pseudonym(name))}
         self._counts: dict[bytes, int] = dict.fromkeys(self._clients, 0)
         self._labels: dict[int, int] = {}
         self._inputs: set[int] = set()
@@ -157,6 +158,14 @@ class Tracer:
             self.trace.others[client] = Other(1 if counts is None else int(counts[row]), features)
 
 
+def _pseudonym(name: str) -> bytes:
+    """The bytes of a pseudonym; empty where a file of alerts has something else in its place."""
+    try:
+        return read(name)
+    except ValueError:
+        return b""
+
+
 def _evalues(judged: Judged) -> Floats:
     """E-values (n, tests) as the court has them, but for the days that a client has been in view."""
     found, learnt = named_evidence(judged.running, judged.floors), judged.bank.learnt
@@ -195,7 +204,8 @@ def traced(
     The partition is that of the finding's lineage, whatever its file is called now."""
     last = wanted[-1]
     place = Partition(last.lineage.topic, last.lineage.partition)
-    decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine))
+    # as the daemon: what was erased is not brought back
+    decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine), erasures(settings, keys))
     engine = engine_maker(settings, keys)(place, None)
     tracer = Tracer(last)
     engine.listen(tracer.hear)

@@ -42,7 +42,8 @@ def _row(one: Measured, tuned: Tuned) -> str:
 
 def _days(tuned: Tuned) -> Iterator[str]:
     """How much the days differ."""
-    for name, one in (("in force", tuned.current), ("recommended", tuned.best)):
+    told = (("in force", tuned.current), ("recommended", tuned.best))
+    for name, one in told if tuned.lines else told[:1]:
         rates = list(one.by_day().values())
         if rates:
             yield f"day by day, {name}: {min(rates):.3g} to {max(rates):.3g} false named findings per 1,000 clients"

@@ -16,7 +16,7 @@ from monitor.config.settings import Settings
 from monitor.config.sources import STANDARD_INPUT
 from monitor.config.trouble import Trouble
 from monitor.console.drills.families import FAMILIES, MARK
-from monitor.console.drills.making import drilled
+from monitor.console.drills.making import drilled, template_for
 from monitor.console.drills.templates import Template, templates
 from monitor.record.decode import Decoder
 from monitor.record.keys import Keys
@@ -175,10 +175,13 @@ class _Laying:
         begin = survey.first + int((survey.last - survey.first) * self._rng.uniform(*MARGIN))
         name = f"{MARK}/{family}/{self._made}" if client is None else client
         try:
-            made = drilled(family, models, name, begin, seed=self._made)
+            own = template_for(family, models, None)
         except Trouble:
+            own = None
+        if own is None or own.model not in models:  # a model of nobody's tells nothing of these
             self.unfit.add(family)
             return
+        made = drilled(family, models, name, begin, model=own.model, seed=self._made)
         self.records.setdefault(log, []).extend(made)
         by_account: dict[str, list[int]] = {}
         for record in made:

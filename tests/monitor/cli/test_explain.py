@@ -6,8 +6,11 @@ from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
+from formcases import CASES, hostile_findings
+from hypothesis import given, settings
 from kafka import KafkaProducer
 from services.launch import Server
 
@@ -16,6 +19,9 @@ from monitor.cli.root import root
 from monitor.config.settings import Settings
 from monitor.console.drills.making import drilled
 from monitor.console.explained.comparing import compared
+from monitor.console.explained.explaining import explained
+from monitor.console.explained.page import page
+from monitor.console.explained.text import lines, tree
 from monitor.formats.native import encode, parse
 from monitor.runtime.keys import OPEN_KEYS
 from monitor.runtime.replay import Tally, judged
@@ -199,3 +205,39 @@ def write_gone(folder: Path, name: str) -> Path:
     path = folder / "gone.toml"
     path.write_text(f'[source.kafka]\nbrokers = ["127.0.0.1:1"]\ntopics = ["{name}"]\nconnect_seconds = 1\n')
     return path
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_every_kind_of_finding_speaks_for_itself(name: str) -> None:
+    told = explained([CASES[name]], Settings(), OPEN_KEYS, [], lambda _: None)
+    assert told.compared.verdict == "no log"
+    assert told.missing
+    assert any("e-value" in line for line in lines(told))
+    json.dumps(tree(told))
+
+
+@given(hostile_findings())
+@settings(max_examples=40, deadline=None)
+def test_no_finding_breaks_a_page_or_steers_a_terminal(hostile: Finding) -> None:
+    told = explained([hostile], Settings(), OPEN_KEYS, [], lambda _: None)
+    reader = Reader()
+    reader.feed(page(told))
+    assert (reader.open, reader.loads) == ([], [])
+    for line in lines(told):
+        assert click.unstyle(line).isprintable()
+
+
+def test_a_name_that_is_no_pseudonym_is_nobody(tmp_path: Path) -> None:
+    log, alerts, revisions = stored(tmp_path, "access")
+    alerts.write_bytes(encode(replace(revisions[0], client="hunter2", members=())) + b"\n")
+    result = call("explain", revisions[0].finding, "--file", alerts, "--log", log)
+    assert result.exit_code == 1
+    assert "Traceback" not in result.output
+
+
+def test_no_colour_is_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, alerts, revisions = stored(tmp_path, "access")
+    arguments = ["explain", revisions[0].finding, "--file", str(alerts)]
+    assert "\x1b[" in CliRunner().invoke(root, arguments, color=True).stdout
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in CliRunner().invoke(root, arguments, color=True).stdout
