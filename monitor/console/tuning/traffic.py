@@ -29,7 +29,7 @@ from monitor.sources.protocol import Progress
 
 DAY: Final = 86_400_000_000  # microseconds
 SECOND: Final = 1_000_000
-LOOKED_AT: Final = 50_000  # records of a log from which drills are made
+LOOKED_AT: Final = 1 << 26  # bytes of a log from which drills are made
 CALLERS: Final = 4_096  # clients of a log that may come into question for a drill
 ORDINARY: Final = 20  # queries that a client has sent, at least, if a drill is to be laid among them
 MARGIN: Final = (0.35, 0.85)  # share of a log's time in which drills begin
@@ -83,6 +83,7 @@ class _Survey:
 
     sample: list[bytes] = field(default_factory=list)
     callers: dict[str, int] = field(default_factory=dict)
+    bytes: int = 0
     first: int = 0
     last: int = 0
 
@@ -141,8 +142,9 @@ def _survey(file: Path, decoder: Decoder, days: dict[int, set[bytes]], report: R
         if len(queries):
             found.first = min(found.first or int(queries.time.min()), int(queries.time.min()))
             found.last = max(found.last, int(queries.time.max()))
-        if len(found.sample) < LOOKED_AT:
+        if found.bytes < LOOKED_AT:
             found.sample += batch.payloads
+            found.bytes += sum(map(len, batch.payloads))
             for payload in batch.payloads:
                 _note(payload, found.callers)
     return found, count
