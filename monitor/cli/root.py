@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -23,6 +24,7 @@ COMMANDS: Final = MappingProxyType(
         "check": ("check", "Check settings, keys, connections, and what each detector can see."),
         "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
         "sinks": ("sinks", "Look at the sinks of the settings, and send a test through one."),
+        "explain": ("explain", "Explain a finding: make it again from its log, and show what was seen."),
         "dead-letters": ("deadletters", "Look at what could not be read or delivered."),
         "profile": ("profile", "Name a new kind of traffic: the lines to add to the settings."),
         "detectors": ("detectors", "List the detectors, or explain one."),
@@ -34,6 +36,9 @@ COMMANDS: Final = MappingProxyType(
         "audit": ("audit", "Check that nobody has changed the audit log."),
         "record": ("record", "What a record of a query looks like."),
         "siem": ("siem", "Prepare Elasticsearch or OpenSearch, and their dashboards, for alerts."),
+        "test": ("test", "Run scenario files: traffic in, expected findings out."),
+        "tune": ("tune", "Tune budgets on recorded traffic, and see what each change gives to an attacker."),
+        "drill": ("drill", "Send a drill: marked, harmless records with the traces of an attack."),
         "demo": ("demo", "Show a recorded attack day, end to end."),
     }
 )
@@ -61,6 +66,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; what a person can mend is printed on standard error."""
+        if os.environ.get("NO_COLOR"):  # https://no-color.org
+            ctx.color = False
         found: list[Trouble] = []
         try:
             return super().invoke(ctx)

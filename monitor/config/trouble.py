@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 
 class Trouble(Exception):  # noqa: N818  (what a person reads, not a fault of the program)
     """Something that a person can put right. The command line prints it, without a traceback, and exits with 2.
@@ -17,6 +20,9 @@ class Trouble(Exception):  # noqa: N818  (what a person reads, not a fault of th
         self.what = what
         self.where = where
         self.mend = mend
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), what=self.what, where=self.where, mend=self.mend), ()  # from process to process
 
     def __str__(self) -> str:
         return f"what:  {self.what}\nwhere: {self.where}\nmend:  {self.mend}"

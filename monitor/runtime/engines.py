@@ -46,7 +46,7 @@ def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerpri
     """All registered detectors, with the operator's settings and the models' training fingerprints."""
     detectors = [make() for make in detector_classes().values() if make is not Novelty]
     own = {model: evaluators(settings.engine, keys, model) for model in settings.engine.known}
-    training = {model: Training(one, own[model]) for model, one in fingerprints.items()}
+    training = {model: Training(one, own.get(model, frozenset())) for model, one in fingerprints.items()}
     marked = sensitive_columns(settings.engine, keys)
     return Bank([*detectors, Novelty(settings.engine.vote_weight)], marked, training, own)
 
