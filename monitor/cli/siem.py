@@ -59,18 +59,18 @@ def install(
     from monitor.sinks import siem
     from monitor.sinks.client import connect
 
-    chosen = _sink(loaded(config).settings, sink)
-    wanted = siem.requests(chosen.namespace, days)
+    own = chosen(loaded(config).settings, sink)
+    wanted = siem.requests(own.namespace, days)
     wanted += [siem.api_key_request()] * api_key + [siem.lookup_key_request(ids_alone=True)] * lookup_key
     if dry_run:
         for request in wanted:
             click.echo("\n".join(siem.console(request)) + "\n")
         return
     if not yes:
-        _ask([f"{request.method} {request.path}" for request in wanted], chosen.hosts)
-    client = connect(chosen)
+        _ask([f"{request.method} {request.path}" for request in wanted], own.hosts)
+    client = connect(own)
     try:
-        for done in siem.install(client, chosen.namespace, days):
+        for done in siem.install(client, own.namespace, days):
             if json:
                 write_json({"what": done.request.what, "path": done.request.path, "result": done.result})
             else:
@@ -95,8 +95,8 @@ def _ask(wanted: list[str], hosts: tuple[str, ...]) -> None:
     click.confirm(f"Send these to {', '.join(hosts)}?", abort=True)
 
 
-def _sink(settings: Settings, name: str | None) -> ElasticsearchSettings:
-    """The Elasticsearch sink of that name, or the only one."""
+def chosen(settings: Settings, name: str | None) -> ElasticsearchSettings:
+    """The Elasticsearch sink of that name, or the only one; Trouble where that is none."""
     from monitor.config.sinks import ElasticsearchSettings
 
     found = {key: one for key, one in settings.sinks.items() if isinstance(one, ElasticsearchSettings)}

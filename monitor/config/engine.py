@@ -33,8 +33,9 @@ class ModelSettings(BaseModel):
     never count as training records, and the same set of inputs come again is not held against them."""
 
     profiles: dict[str, Annotated[str, AfterValidator(_code)]] = Field(default_factory=dict)
-    """Kinds of traffic that you know, by names of your own: codes from findings of new kinds (`probewatch profile`).
-    They raise no further findings of the novelty tier; evidence of attacks is looked at as before."""
+    """Kinds of traffic that you know, by names of your own: codes from findings of new kinds, as `probewatch profile
+    settings` prints them. They raise no further findings of the novelty tier; evidence of attacks is looked at as
+    before."""
 
     autoencoder: Path | None = None
     """An autoencoder of the model's dense inputs, an ONNX file (extra `onnx`): how badly it rebuilds an input takes the

@@ -27,6 +27,7 @@ from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import audit_path, outbox_path
+from monitor.runtime.quiet import tell
 from monitor.runtime.stores import open_store
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
@@ -77,11 +78,16 @@ def run(settings: Settings) -> bool:
         source = open_source(settings.source)
         stack.callback(source.close)
         watchdog = stack.enter_context(Watchdog(settings.runtime.hang_seconds))
+
+        def ask(page: Metrics) -> None:
+            _gauges(page, delivery, outbox)
+            _quiet(pulse, page, outbox, settings, keys.epoch)
+
         watch = Watch(
             metrics,
             pulse,
             clocks,
-            ask=lambda page: _gauges(page, delivery, outbox),
+            ask=ask,
             turn=lambda: watchdog.step("a turn of the loop"),
         )
         loop = Loop(source, decoder, partitions, outbox, settings.runtime, watch)
@@ -122,6 +128,14 @@ def _gauges(metrics: Metrics, delivery: Delivery, outbox: Outbox) -> None:
             metrics.held_since.labels(name).set(since if (since := outbox.held_since(name)) is not None else 0)
         except Trouble:
             log.warning("the outbox cannot be read")
+
+
+def _quiet(pulse: Pulse, metrics: Metrics, outbox: Outbox, settings: Settings, epoch: str) -> None:
+    """What is silenced, for metrics and pages; nothing new while the outbox cannot be read."""
+    try:
+        pulse.quiet = tell(outbox, settings, metrics, epoch)
+    except Trouble as trouble:
+        log.warning("silences cannot be told", extra={"what": trouble.what})
 
 
 def _outcomes(delivery: Delivery) -> dict[tuple[str, str], int]:

@@ -56,7 +56,7 @@ def check_profiles(settings: EngineSettings, bank: Bank) -> None:
     try:
         Profiles.of(settings, bank)
     except ValueError as problem:
-        mend = "name it anew, from a finding of this version: `probewatch profile FINDING --name NAME`"
+        mend = "name it anew, from a finding of this version: `probewatch profile settings FINDING --name NAME`"
         raise Trouble(what=str(problem), where="engine.known", mend=mend) from problem
 
 

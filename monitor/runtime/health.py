@@ -1,4 +1,4 @@
-"""The pages /metrics, /status, /state, /healthz and /readyz, on loopback unless told otherwise."""
+"""The pages /metrics, /status, /state, /silences, /healthz and /readyz, on loopback unless told otherwise."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class Pulse:
         self._last = clock()
         self.ready = False
         self.standings: Mapping[str, Any] = {}  # how far learning has come, by partition
+        self.quiet: Mapping[str, Any] = {}  # silences and named kinds of traffic
         self.origins: Mapping[str, Any] = {}  # where state came from, and which stretches of the log were missed
 
     def beat(self) -> None:
@@ -104,6 +105,8 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                     self._answer(200, _JSON, orjson.dumps(dict(pulse.standings)))
                 case "/state":
                     self._answer(200, _JSON, orjson.dumps(dict(pulse.origins)))
+                case "/silences":
+                    self._answer(200, _JSON, orjson.dumps(dict(pulse.quiet)))
                 case "/healthz" if pulse.alive:
                     self._answer(200, _TEXT, b"alive\n")
                 case "/healthz":
@@ -113,7 +116,7 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                 case "/readyz":
                     self._answer(503, _TEXT, b"partitions are not assigned and restored yet\n")
                 case _:
-                    self._answer(404, _TEXT, b"there is /metrics, /status, /state, /healthz and /readyz\n")
+                    self._answer(404, _TEXT, b"there is /metrics, /status, /state, /silences, /healthz and /readyz\n")
 
         def _answer(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
