@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -10,13 +10,14 @@ from typing import Any, Final
 
 import click
 
-from monitor.config.trouble import Trouble
+from monitor.config.trouble import Trouble, leaves
 
 # name -> module in this package that holds `command`, and the line of the overview; importing them all just to list
 # them would cost a second
 COMMANDS: Final = MappingProxyType(
     {
         "run": ("run", "Watch the logs of the settings until told to stop."),
+        "reload": ("reload", "Have the running daemon read its settings anew, as SIGHUP does."),
         "replay": ("replay", "Put recorded logs through the same engine, at full speed."),
         "learn": ("learn", "Learn from recorded traffic, so that a new start does not begin from nothing."),
         "status": ("status", "Say what is still learning, and what that means."),
@@ -66,17 +67,10 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except* Trouble as group:
-            found = list(_leaves(group))
+            found = list(leaves(group))
         for trouble in found:
             click.echo(f"{trouble}\n", err=True)
         return ctx.exit(2)
-
-
-def _leaves(group: BaseExceptionGroup[Trouble]) -> Sequence[Trouble]:
-    found: list[Trouble] = []
-    for inner in group.exceptions:
-        found.extend(_leaves(inner) if isinstance(inner, BaseExceptionGroup) else [inner])
-    return found
 
 
 def _version() -> str:

@@ -28,6 +28,8 @@ from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import audit_path, outbox_path
 from monitor.runtime.quiet import tell
+from monitor.runtime.reload import Reloader
+from monitor.runtime.running import announced
 from monitor.runtime.stores import open_store
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
@@ -40,8 +42,9 @@ from monitor.sources.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> bool:
+def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
     """Watches until SIGTERM or SIGINT comes or the source ends, then saves, commits, and gives the sinks their time.
+    SIGHUP has it take over what `reread` gives.
 
     False where a part broke and the process should be started anew. Trouble where something has to be mended first.
     """
@@ -70,7 +73,8 @@ def run(settings: Settings) -> bool:
         stack.callback(delivery.stop)
         metrics.count_elsewhere("sink_alerts", "Alerts of each sink, by outcome.", lambda: _outcomes(delivery))
         health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
-        stopping = stack.enter_context(_signals())
+        stack.enter_context(announced(settings.runtime.state, settings.health.address, health.port))
+        stopping, asked = stack.enter_context(_signals())
         log.info("starting", extra={"health_port": health.port, "config_hash": config})
         warm_up(decoder, make)
         settle()
@@ -91,18 +95,27 @@ def run(settings: Settings) -> bool:
             turn=lambda: watchdog.step("a turn of the loop"),
         )
         loop = Loop(source, decoder, partitions, outbox, settings.runtime, watch)
+        reload = Reloader(settings, reread, keys, partitions, loop)
+
+        def ended() -> bool:
+            if asked.is_set():
+                asked.clear()
+                reload()
+            return stopping.is_set() or bool(delivery.broken)
+
         log.info("reading")
-        loop.run(lambda: stopping.is_set() or bool(delivery.broken))
+        loop.run(ended)
         source.close()  # before the sinks get their time, so that others take over the partitions at once
-        left = delivery.drain(settings.runtime.drain_seconds)
+        left = delivery.drain(reload.settings.runtime.drain_seconds)
         log.info("ended", extra={"undelivered": sum(left.values())})
         return not delivery.broken
 
 
 @contextmanager
-def _signals() -> Iterator[Event]:
-    """An event that SIGTERM or SIGINT sets. A second one ends the process as if we were not here: nothing is lost."""
-    stopping = Event()
+def _signals() -> Iterator[tuple[Event, Event]]:
+    """An event that SIGTERM or SIGINT sets, and one that SIGHUP sets. A second one of the former ends the process as if
+    we were not here: nothing is lost."""
+    stopping, asked = Event(), Event()
     before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def stop(number: int, _: FrameType | None) -> None:
@@ -111,8 +124,9 @@ def _signals() -> Iterator[Event]:
 
     for one in (signal.SIGTERM, signal.SIGINT):
         before[one] = signal.signal(one, stop)
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: asked.set())
     try:
-        yield stopping
+        yield stopping, asked
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)

@@ -175,6 +175,14 @@ class Partitions:
         self._metrics.snapshots.labels("saved").inc()
         return held.next_offset
 
+    def renew(self, make: EngineMaker, config_hash: str) -> None:
+        """Goes on with engines of another make, each with the state of the one before it; ValueError with the reason
+        where one of them refuses that state: then nothing has changed."""
+        fresh = {partition: make(partition, held.engine.dump()) for partition, held in self._held.items()}
+        for partition, engine in fresh.items():
+            self._held[partition].engine, self._held[partition].marks = engine, None
+        self._make, self._config_hash = make, config_hash
+
     def offsets(self) -> dict[Partition, int]:
         """Up to where each partition has been read, of those of which anything is known."""
         return {one: held.next_offset for one, held in self._held.items() if held.next_offset is not None}
