@@ -1,4 +1,4 @@
-"""`probewatch status`: how far learning has come, and what that means."""
+"""`probewatch status`: whether all is well, how far learning has come, and what that means."""
 
 from __future__ import annotations
 
@@ -6,27 +6,33 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, write_json
+from monitor.cli.options import as_json, config_file, loaded, plain, write_json
 
 
 @click.command()
 @config_file
 @as_json
 def command(config: Path | None, json: bool) -> None:
-    """Say what is still learning, and what that means.
+    """Say whether all is well in one screen, and what is still learning.
 
-    Per model and detector. Reads the newest snapshots in the state folder, whether the daemon runs or not; they are
-    half a minute old at most while it does.
+    First the daemon, its outbox, findings and silences; then, per model and detector, what is still learning and what
+    that means. The latter is read off the newest snapshots, whether the daemon runs or not; they are half a minute old
+    at most while it does.
 
     Example: probewatch status --config probewatch.toml
     """
     from dataclasses import asdict
 
+    from monitor.runtime.overview import overview, summary
     from monitor.runtime.paths import snapshots_path
     from monitor.runtime.status import lines, told
 
     settings = loaded(config).settings
-    partition, found = "", False
+    partition, found, seen = "", False, overview(settings)
+    if seen is not None and json:
+        write_json(seen)
+    elif seen is not None:
+        click.echo("\n".join(map(plain, summary(seen))) + "\n")
     for one in told(settings):
         found = True
         if json:

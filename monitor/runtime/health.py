@@ -1,4 +1,4 @@
-"""The pages /metrics, /status, /state, /silences, /healthz and /readyz, on loopback unless told otherwise."""
+"""The pages for monitoring and for `probewatch top` and `tap`, on loopback unless told otherwise."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import parse_qs
 
 import orjson
 
 from monitor.config.runtime import HealthSettings
 from monitor.config.trouble import Trouble
+from monitor.runtime.live import Live
 from monitor.runtime.metrics import Metrics
+from monitor.runtime.tap import Tap
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ class Pulse:
         self._last = clock()
         self.ready = False
         self.standings: Mapping[str, Any] = {}  # how far learning has come, by partition
+        self.live, self.tap = Live(clock), Tap()
         self.quiet: Mapping[str, Any] = {}  # silences and named kinds of traffic
         self.origins: Mapping[str, Any] = {}  # where state came from, and which stretches of the log were missed
 
@@ -105,6 +109,11 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                     self._answer(200, _JSON, orjson.dumps(dict(pulse.standings)))
                 case "/state":
                     self._answer(200, _JSON, orjson.dumps(dict(pulse.origins)))
+                case "/live":
+                    told = {"ready": pulse.ready, "silent_seconds": round(pulse.silence, 1)} | dict(pulse.live.visit())
+                    self._answer(200, _JSON, orjson.dumps(told))
+                case "/tap":
+                    self._answer(200, _JSON, orjson.dumps(pulse.tap.draw(*wish(self.path))))
                 case "/silences":
                     self._answer(200, _JSON, orjson.dumps(dict(pulse.quiet)))
                 case "/healthz" if pulse.alive:
@@ -116,7 +125,11 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                 case "/readyz":
                     self._answer(503, _TEXT, b"partitions are not assigned and restored yet\n")
                 case _:
-                    self._answer(404, _TEXT, b"there is /metrics, /status, /state, /silences, /healthz and /readyz\n")
+                    self._answer(
+                        404,
+                        _TEXT,
+                        b"there is /metrics, /status, /live, /state, /silences, /tap, /healthz and /readyz\n",
+                    )
 
         def _answer(self, status: int, kind: str, body: bytes) -> None:
             self.send_response(status)
@@ -131,6 +144,18 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
             """Says nothing: who asks is not worth a line each time."""
 
     return Pages
+
+
+def wish(path: str) -> tuple[int, float, str | None]:
+    """How many records a visitor wants of how many seconds, and of which model.
+
+    >>> wish("/tap?records=5&seconds=2&model=credit"), wish("/tap?records=many")
+    ((5, 2.0, 'credit'), (20, 5.0, None))
+    """
+    given = parse_qs(path.partition("?")[2])
+    records, seconds, model = (given.get(name, [""])[-1] for name in ("records", "seconds", "model"))
+    plain = seconds.replace(".", "", 1).isdecimal()
+    return int(records) if records.isdecimal() else 20, float(seconds) if plain else 5.0, model or None
 
 
 def shows(authorization: str, token: bytes | None) -> bool:

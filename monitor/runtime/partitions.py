@@ -19,6 +19,7 @@ from monitor.runtime.snapshots import Arrays, FencedError, Refused, Snapshot, Sn
 from monitor.sources.protocol import Bounds, Quarantined
 
 if TYPE_CHECKING:
+    from monitor.engine.closest import Close
     from monitor.engine.partition import EngineStats, PartitionEngine
     from monitor.engine.stream import Marks
 
@@ -202,6 +203,11 @@ class Partitions:
     def stats(self) -> list[EngineStats]:
         """Numbers of each engine."""
         return [held.engine.stats() for held in self._held.values()]
+
+    def closest(self, most: int) -> list[Close]:
+        """The clients of all partitions that are nearest to a finding, the nearest first."""
+        found = [one for held in self._held.values() for one in held.engine.closest(most)]
+        return sorted(found, key=lambda one: -one.share)[:most]
 
     def __len__(self) -> int:
         return len(self._held)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -171,9 +172,38 @@ def test_a_daemon_is_told_things_while_it_runs(living: Living, package: Path, tm
     assert not delivered & kept
     living.until(lambda: living.daemon.metric("probewatch_alerts_kept_back") >= len(kept))
     assert living.page("/silences")["silences"] == living.call("silence", "list")[1]
+    look_at(living)
     told = [json.loads(line)["action"] for line in (tmp_path / "state" / "audit.log").read_text().splitlines()]
-    assert told.count("reload") == 3
+    assert (told.count("reload"), told.count("tap")) == (3, 2)
     assert audit.verify(tmp_path / "state" / "audit.log")[1] is None
+
+
+def look_at(living: Living) -> None:
+    """`top`, `tap` and `status` of a daemon that runs."""
+    _, [top], _ = living.call("top", "--once", "--every", "1")
+    assert top["ready"]
+    assert (top["queries"], sum(top["lag"].values())) == (WHOLE, 0)  # type: ignore[attr-defined]
+    assert top["noisiest"]
+    nearest = top["closest"]
+    assert [one["share"] for one in nearest] == sorted((one["share"] for one in nearest), reverse=True)  # type: ignore[attr-defined]
+    assert nearest[0]["detector"] in {"evasion", "extraction"}  # type: ignore[index]
+    people = CliRunner().invoke(root, ["top", "--once", "--every", "1", "--config", str(living.config)])
+    assert "closest to a finding" in people.stdout
+    assert "\x1b" not in people.stdout
+    _, [status, *_], _ = living.call("status")
+    assert status["daemon"]["ready"]  # type: ignore[index]
+    assert status["daemon"]["pid"] == living.daemon.process.pid  # type: ignore[index]
+    assert status["outbox"]["waiting"] == {"file": 0}  # type: ignore[index]
+    with ThreadPoolExecutor() as other:
+        drawn = other.submit(living.call, "tap", "--records", "3", "--seconds", "20")
+        time.sleep(1)
+        lines = [line for _, line in records(100)]
+        living.feed(lines)
+        code, rows, said = drawn.result()
+    assert (code, len(rows)) == (0, 3), said
+    assert not any(json.loads(line)["client"]["id"].encode() in json.dumps(rows).encode() for line in lines)
+    assert rows[0]["input"]["kind"] in {"dense", "rows", "text", "opaque"}  # type: ignore[index]
+    assert living.call("tap", "--seconds", "0.1")[1:] == ([], "no record went by in 0.1 seconds\n")
 
 
 def test_engines_go_on_with_their_state(tmp_path: Path) -> None:
