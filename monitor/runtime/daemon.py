@@ -13,6 +13,7 @@ from types import FrameType
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoder
+from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.runtime.accounts import account
 from monitor.runtime.engines import engine_maker
@@ -25,7 +26,7 @@ from monitor.runtime.learnt import config_hash
 from monitor.runtime.lock import only_process
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
-from monitor.runtime.partitions import Partitions
+from monitor.runtime.partitions import EngineMaker, Partitions
 from monitor.runtime.paths import audit_path, outbox_path
 from monitor.runtime.quiet import tell
 from monitor.runtime.reload import Reloader
@@ -54,16 +55,7 @@ def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
     decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine), load_erasures(settings, keys))
     make = engine_maker(settings, keys, known)
     config = config_hash(settings, digests(known))
-    partitions = Partitions(
-        make,
-        open_store(settings),
-        clocks.steady,
-        metrics,
-        config_hash=config,
-        key_epoch=key_name(keys),
-        former_epoch=None if keys.former is None else key_name(keys.former),
-        rebuild=settings.runtime.rebuild_records,
-    )
+    partitions = _partitions(settings, keys, make, config, clocks, metrics)
     with ExitStack() as stack:
         stack.enter_context(only_process(settings.runtime.state))
         account(audit_path(settings), settings, keys.epoch)
@@ -87,13 +79,7 @@ def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
             _gauges(page, delivery, outbox)
             _quiet(pulse, page, outbox, settings, keys.epoch)
 
-        watch = Watch(
-            metrics,
-            pulse,
-            clocks,
-            ask=ask,
-            turn=lambda: watchdog.step("a turn of the loop"),
-        )
+        watch = Watch(metrics, pulse, clocks, ask=ask, turn=lambda: watchdog.step("a turn of the loop"))
         loop = Loop(source, decoder, partitions, outbox, settings.runtime, watch)
         reload = Reloader(settings, reread, keys, partitions, loop)
 
@@ -109,6 +95,21 @@ def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
         left = delivery.drain(reload.settings.runtime.drain_seconds)
         log.info("ended", extra={"undelivered": sum(left.values())})
         return not delivery.broken
+
+
+def _partitions(
+    settings: Settings, keys: Keys, make: EngineMaker, config: str, clocks: Clocks, metrics: Metrics
+) -> Partitions:
+    return Partitions(
+        make,
+        open_store(settings),
+        clocks.steady,
+        metrics,
+        config_hash=config,
+        key_epoch=key_name(keys),
+        former_epoch=None if keys.former is None else key_name(keys.former),
+        rebuild=settings.runtime.rebuild_records,
+    )
 
 
 @contextmanager
