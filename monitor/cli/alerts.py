@@ -85,7 +85,7 @@ def list_command(
         write_list(found, json=json, said=Said.of(config, found))
         return
     wanted = {"model": model, "family": family, "status": status}
-    latest = {finding.finding: finding for finding in sorted(_read(file), key=lambda one: one.revision)}
+    latest = {finding.finding: finding for finding in sorted(read_alerts(file), key=lambda one: one.revision)}
     fits = [one for one in latest.values() if all(v in (None, getattr(one, k)) for k, v in wanted.items())]
     write_list(sorted(fits, key=lambda one: one.updated_at, reverse=True)[:limit], json=json)
 
@@ -115,7 +115,7 @@ def revisions_of(alert: str, config: Path | None, file: BinaryIO | None) -> Sequ
         return _history(config).revisions(alert)
     start = alert.partition("-")[0]
     revisions = sorted(
-        (one for one in _read(file) if one.finding.startswith(start)), key=lambda one: (one.finding, one.revision)
+        (one for one in read_alerts(file) if one.finding.startswith(start)), key=lambda one: (one.finding, one.revision)
     )
     names = {one.finding for one in revisions}
     if len(names) != 1:
@@ -137,7 +137,8 @@ def _history(config: Path | None) -> History:
     return History(Database(path))
 
 
-def _read(file: BinaryIO) -> Iterator[Finding]:
+def read_alerts(file: BinaryIO) -> Iterator[Finding]:
+    """The findings of a file in the native form; Trouble with the line where one is none."""
     from monitor.formats.native import parse
 
     for number, line in enumerate(file, start=1):

@@ -29,6 +29,7 @@ COMMANDS: Final = MappingProxyType(
         "feedback": ("feedback", "Say what became of a finding: true, false, benign or duplicate."),
         "silence": ("silence", "Keep findings back for a while: planned tests, audits, what is known already."),
         "profile": ("profile", "Kinds of traffic that the engine has met: list them, give them names."),
+        "compare": ("compare", "Say what the shadow finds that is not in force, and the other way round."),
         "detectors": ("detectors", "List the detectors, or explain one."),
         "config": ("config", "Show the settings in force, or what can be set."),
         "fingerprint": ("fingerprint", "Make fingerprints of the records that a model was trained on."),

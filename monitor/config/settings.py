@@ -14,6 +14,7 @@ from monitor.config.engine import EngineSettings
 from monitor.config.keys import KeySettings
 from monitor.config.records import RecordSettings
 from monitor.config.runtime import HealthSettings, LogSettings, RuntimeSettings
+from monitor.config.shadow import ShadowSettings
 from monitor.config.sinks import OutboxSettings, SinkSettings
 from monitor.config.sources import FileSettings, KafkaSettings
 
@@ -66,6 +67,9 @@ class Settings(BaseModel):
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
     """Where the daemon keeps what it knows, and how often."""
 
+    shadow: ShadowSettings = Field(default_factory=ShadowSettings)
+    """What runs beside the engines in force, and tells nobody."""
+
     health: HealthSettings = Field(default_factory=HealthSettings)
     """The pages for monitoring."""
 
@@ -81,5 +85,7 @@ class Settings(BaseModel):
         sections: dict[str, object] = {"engine": engine, "records": self.records.model_dump(mode="json")}
         if fingerprints:
             sections["fingerprints"] = dict(fingerprints)
+        if self.shadow.detectors:  # which are not in force
+            sections["without"] = sorted(self.shadow.detectors)
         decisive = orjson.dumps(sections, option=orjson.OPT_SORT_KEYS)
         return blake2b(decisive, digest_size=8).hexdigest()

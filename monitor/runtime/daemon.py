@@ -31,6 +31,7 @@ from monitor.runtime.paths import audit_path, outbox_path
 from monitor.runtime.quiet import tell
 from monitor.runtime.reload import Reloader
 from monitor.runtime.running import announced
+from monitor.runtime.shadow import shadow_of
 from monitor.runtime.stores import open_store
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
@@ -109,6 +110,7 @@ def _partitions(
         key_epoch=key_name(keys),
         former_epoch=None if keys.former is None else key_name(keys.former),
         rebuild=settings.runtime.rebuild_records,
+        beside=shadow_of(settings, keys, clocks.steady, metrics),
     )
 
 

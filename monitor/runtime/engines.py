@@ -43,12 +43,17 @@ def engine_maker(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fing
 
 
 def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerprints]) -> Bank:
-    """All registered detectors, with the operator's settings and the models' training fingerprints."""
-    detectors = [make() for make in detector_classes().values() if make is not Novelty]
+    """All registered detectors but those of the shadow, with the operator's settings and the models' training
+    fingerprints."""
+    without = settings.shadow.detectors
+    classes = [make for name, make in detector_classes().items() if name not in without]
+    detectors: list[Detector] = [
+        Novelty(settings.engine.vote_weight) if make is Novelty else make() for make in classes
+    ]
     own = {model: evaluators(settings.engine, keys, model) for model in settings.engine.known}
     training = {model: Training(one, own[model]) for model, one in fingerprints.items()}
     marked = sensitive_columns(settings.engine, keys)
-    return Bank([*detectors, Novelty(settings.engine.vote_weight)], marked, training, own)
+    return Bank(detectors, marked, training, own)
 
 
 def check_profiles(settings: EngineSettings, bank: Bank) -> None:
