@@ -89,6 +89,7 @@ pages: .venv/dev ## Make the generated pages of the manual anew.
 	.venv/bin/probewatch config page > deploy/docs/settings.md
 	.venv/bin/probewatch record page > deploy/docs/record.md
 	.venv/bin/probewatch detectors page > deploy/docs/detectors.md
+	.venv/bin/probewatch man > deploy/probewatch.1
 
 chaos: servers ## Faults of all kinds on real servers: ROUNDS rounds and KILLS kills, by SEED (printed); half a minute a round.
 	$(PYTEST) -m chaos

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import config_file, loaded
+from monitor.cli.options import as_json, config_file, loaded, write_json
 
 
 @click.group()
@@ -21,7 +21,8 @@ def command() -> None:
 @command.command()
 @config_file
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="A new file; only its owner can read it.")
-def sketches(config: Path | None, to: Path) -> None:
+@as_json
+def sketches(config: Path | None, to: Path, json: bool) -> None:
     """Write the key of sketches to a file, for `keys.sketches`.
 
     Do this before the secret is exchanged: with it, inputs can still be compared with earlier ones. Nobody gets from it
@@ -46,3 +47,5 @@ def sketches(config: Path | None, to: Path) -> None:
     except OSError as problem:
         mend = "choose a path that is free and that you may write"
         raise Trouble(what=f"the key cannot be written: {problem.strerror}", where=str(to), mend=mend) from None
+    if json:
+        write_json({"file": str(to), "key_epoch": keys.epoch})

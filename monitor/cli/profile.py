@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -88,7 +88,8 @@ def list_command(config: Path | None, model: str | None, json: bool) -> None:
 @click.argument("name")
 @click.option("--reason", required=True, help="What this traffic is, in a sentence, without anybody's name.")
 @click.option("--author", help="Who says so; default: the user of this process.")
-def name(config: Path | None, finding: str, name: str, reason: str, author: str | None) -> None:
+@as_json
+def name(config: Path | None, finding: str, name: str, reason: str, author: str | None, json: bool) -> None:
     """Give the kind of traffic of a finding a NAME: no sink gets its novelty findings any more.
 
     FINDING is the beginning of the id of a finding of the novelty tier. A running daemon knows at once. Such findings
@@ -107,6 +108,9 @@ def name(config: Path | None, finding: str, name: str, reason: str, author: str 
     with opened(settings) as database:
         noted(settings, "profile named", 1, "", {"finding": last.finding})
         Silencing(database).name(made)
+    if json:
+        write_json(asdict(made))
+        return
     click.echo(f"{plain(made.name)}: novelty findings of this kind of traffic at {plain(made.model)} go to no sink")
 
 
@@ -114,7 +118,8 @@ def name(config: Path | None, finding: str, name: str, reason: str, author: str 
 @config_file
 @click.argument("name")
 @click.option("--model", required=True, help="The model, as the records have it.")
-def forget(config: Path | None, name: str, model: str) -> None:
+@as_json
+def forget(config: Path | None, name: str, model: str, json: bool) -> None:
     """Forget the NAME of a kind of traffic: its next finding goes to the sinks again.
 
     Example: probewatch profile forget "nightly batch" --model credit
@@ -129,6 +134,9 @@ def forget(config: Path | None, name: str, model: str) -> None:
     if not done:
         mend = "`probewatch profile list` shows names and models; one of the settings has to leave the settings"
         raise Trouble(what="no kind of that model has that name", where=plain(name), mend=mend)
+    if json:
+        write_json({"model": model, "name": name, "forgotten": done})
+        return
     click.echo(f"{plain(name)}: forgotten")
 
 

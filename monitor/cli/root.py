@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -39,6 +40,8 @@ COMMANDS: Final = MappingProxyType(
         "audit": ("audit", "Check that nobody has changed the audit log."),
         "record": ("record", "What a record of a query looks like."),
         "siem": ("siem", "Prepare Elasticsearch and Kibana for alerts."),
+        "completion": ("completion", "Print what a shell has to read to complete commands, options and choices."),
+        "man": ("man", "Print the manual page, for man(1)."),
         "demo": ("demo", "Show a recorded attack day, end to end."),
     }
 )
@@ -66,6 +69,8 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; what a person can mend is printed on standard error."""
+        if os.environ.get("NO_COLOR"):  # bold as well: click knows no difference
+            ctx.color = False
         found: list[Trouble] = []
         try:
             return super().invoke(ctx)
