@@ -91,5 +91,9 @@ class EngineSettings(BaseModel):
     revisions: int = Field(default=32, ge=2, le=1_000)
     """Revisions of one finding, at most; the last place is kept for its closing."""
 
+    detectors: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
+    """Parameters of detectors that have some of their own, by the detector's name; `probewatch detectors explain NAME`
+    lists them."""
+
     known: dict[str, ModelSettings] = Field(default_factory=dict)
     """What you know of each model, by its name in the records."""

@@ -82,6 +82,8 @@ class Settings(BaseModel):
         `fingerprints` has the digest of each model's training fingerprints: what the files hold decides, not where
         they lie."""
         engine = self.engine.model_dump(mode="json", exclude={"known": {"__all__": {"fingerprints"}}})
+        if not engine["detectors"]:
+            del engine["detectors"]
         sections: dict[str, object] = {"engine": engine, "records": self.records.model_dump(mode="json")}
         if fingerprints:
             sections["fingerprints"] = dict(fingerprints)

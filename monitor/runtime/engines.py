@@ -21,6 +21,7 @@ from monitor.record.keys import Keys
 from monitor.record.raw import Partition
 from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.learnt import config_hash, load
+from monitor.runtime.parameters import check_names, made
 from monitor.runtime.partitions import EngineMaker
 from monitor.runtime.snapshots import Arrays
 
@@ -47,8 +48,11 @@ def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerpri
     fingerprints."""
     without = settings.shadow.detectors
     classes = [make for name, make in detector_classes().items() if name not in without]
-    detectors: list[Detector] = [
-        Novelty(settings.engine.vote_weight) if make is Novelty else make() for make in classes
+    check_names(settings.engine.detectors, detector_classes())
+    given = settings.engine.detectors
+    detectors = [
+        Novelty(settings.engine.vote_weight) if make is Novelty else made(make, given.get(make.name, {}))
+        for make in classes
     ]
     own = {model: evaluators(settings.engine, keys, model) for model in settings.engine.known}
     training = {model: Training(one, own[model]) for model, one in fingerprints.items()}
