@@ -30,9 +30,11 @@ def command(context: click.Context, config: Path | None, wait: float, json: bool
 
     Example: probewatch reload --config /etc/probewatch/probewatch.toml
     """
+    import orjson
+
     from monitor.runtime.audit import last
     from monitor.runtime.paths import audit_path
-    from monitor.runtime.reload import ACTION
+    from monitor.runtime.reload import ACTION, outcome_path
     from monitor.runtime.running import found
 
     settings = loaded(config).settings
@@ -40,14 +42,14 @@ def command(context: click.Context, config: Path | None, wait: float, json: bool
     before = last(log, ACTION)
     os.kill(running.pid, signal.SIGHUP)
     end = time.monotonic() + wait
-    while (told := last(log, ACTION)) == before:
+    while last(log, ACTION) == before:
         if time.monotonic() > end:
             mend = "look at its log: a long turn of the loop, or it has just ended"
             raise Trouble(what=f"no answer in {wait:.0f} seconds", where=f"process {running.pid}", mend=mend)
         time.sleep(_LOOK)
-    assert told is not None
-    _tell(told["detail"], json=json)
-    context.exit(2 if told["detail"]["refused"] else 0)
+    outcome = orjson.loads(outcome_path(settings).read_bytes())
+    _tell(outcome, json=json)
+    context.exit(2 if outcome["refused"] else 0)
 
 
 def _tell(outcome: dict[str, Any], *, json: bool) -> None:

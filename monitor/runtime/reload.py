@@ -10,7 +10,10 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
+
+import orjson
 
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble, leaves
@@ -26,10 +29,12 @@ from monitor.runtime.learnt import config_hash
 from monitor.runtime.loop import Loop
 from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import audit_path
+from monitor.sinks.disk import private
 
 log = logging.getLogger(__name__)
 
 ACTION: Final = "reload"
+_MOST, _PLACE = 32, 200  # places in a line of the audit log, and their characters
 SECTIONS: Final = ("engine", "records", "log")  # what changes while the daemon runs,
 RUNTIME: Final = ("poll_seconds", "snapshot_seconds", "snapshot_records", "drain_seconds")  # and of `runtime` this
 
@@ -45,8 +50,27 @@ class Outcome:
 
     @property
     def tree(self) -> dict[str, Any]:
-        """For the audit log, and from there for people."""
+        """For people."""
         return {"taken": list(self.taken), "waits": list(self.waits), "refused": list(self.refused)}
+
+    @property
+    def noted(self) -> dict[str, Any]:
+        """For the audit log: places of what was refused, and no value, of which some are names."""
+        return self.tree | {"refused": [trouble["where"][:_PLACE] for trouble in self.refused[:_MOST]]}
+
+
+def outcome_path(settings: Settings) -> Path:
+    """Where the outcome of the latest reload lies, whole, for the command that asked for it."""
+    return settings.runtime.state / "reload.json"
+
+
+def written(file: Path, content: bytes) -> None:
+    """Writes a small file; where that is not possible, the log has it."""
+    try:
+        with open(file, "wb", opener=private) as out:
+            out.write(content)
+    except OSError as problem:
+        log.warning("the outcome of a reload cannot be written", extra={"error": problem.strerror})
 
 
 def changes(old: Settings, new: Settings) -> Iterator[str]:
@@ -84,8 +108,9 @@ class Reloader:
     def __call__(self) -> Outcome:
         """Read them anew and take over what can be; the outcome is in the log and in the audit log."""
         outcome = self._tried()
+        written(outcome_path(self.settings), orjson.dumps(outcome.tree))
         audit.append(
-            audit_path(self.settings), datetime.now(UTC), ACTION, len(outcome.taken), self._keys.epoch, outcome.tree
+            audit_path(self.settings), datetime.now(UTC), ACTION, len(outcome.taken), self._keys.epoch, outcome.noted
         )
         if outcome.refused:
             log.error("new settings refused; nothing has changed", extra={"refused": list(outcome.refused)})
