@@ -34,7 +34,7 @@ def command(config: Path | None, live: BinaryIO | None, other: BinaryIO | None, 
 
     settings = loaded(config).settings
     since, beside = (0, list(read_alerts(other))) if other is not None else _shadow(settings)
-    known, verdicts = (list(read_alerts(live)), {}) if live is not None else _outbox(settings)
+    known, verdicts = (list(read_alerts(live)), {}) if live is not None else _outbox(settings, since)
     found = compared(known, beside, since)
     tree = found.tree(verdicts)
     if json:
@@ -66,11 +66,11 @@ def _shadow(settings: Settings) -> tuple[int, list[Finding]]:
     return about.since, list(told(place))
 
 
-def _outbox(settings: Settings) -> tuple[list[Finding], dict[str, Opinion]]:
+def _outbox(settings: Settings, since: int) -> tuple[list[Finding], dict[str, Opinion]]:
     from monitor.alerts.opinions import latest
     from monitor.runtime.operator import opened
     from monitor.sinks.history import History
     from monitor.sinks.opinions import Opinions
 
     with opened(settings) as database:
-        return History(database).latest(limit=1_000_000), latest(Opinions(database).all())
+        return History(database).latest(since=since, limit=1_000_000), latest(Opinions(database).all())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from monitor.config.settings import Settings
 
 _SHOWN: Final = 5  # members and numbers of a kind that people are shown
+_SETTINGS: Final = "the settings"  # who has named a kind that they name
 _MOST: Final = 10_000  # findings that are looked through
 
 
@@ -38,8 +39,8 @@ class _Kind:
         members = sorted({member for one in self.findings for member in one.members})
         tree: dict[str, Any] = {"model": self.model, "kind": self.code, "name": None}
         if self.named is not None:
-            given = {"author": self.named.author, "reason": self.named.reason, "named": moment(self.named.made)}
-            tree |= {"name": self.named.name, **given}
+            made = None if self.named.author == _SETTINGS else moment(self.named.made)
+            tree |= {"name": self.named.name, "author": self.named.author, "reason": self.named.reason, "named": made}
         if self.findings:
             looks = self.findings[0].evidence[0].contributions if self.findings[0].evidence else ()
             tree |= {
@@ -173,6 +174,7 @@ def _kinds(settings: Settings) -> Iterator[_Kind]:
 
     with opened(settings) as database:
         names, found = Silencing(database).rules().kinds, History(database).latest(family="novelty", limit=_MOST)
+    names = (*names, *_of_settings(settings))
     kinds: dict[tuple[str, str], _Kind] = {}
     for one in found:
         code = one.labels.get("kind")
@@ -183,6 +185,15 @@ def _kinds(settings: Settings) -> Iterator[_Kind]:
     for named in names:
         kinds.setdefault((named.model, named.code), _Kind(named.model, named.code, named))
     yield from sorted(kinds.values(), key=lambda kind: kind.model)
+
+
+def _of_settings(settings: Settings) -> Iterator[Named]:
+    """The names that the settings give, which raise no findings at all."""
+    from monitor.alerts.silences import Named
+
+    for model, known in settings.engine.known.items():
+        for name, code in known.profiles.items():
+            yield Named(model, name, code, _SETTINGS, 0, "engine.known")
 
 
 def _write(tree: dict[str, Any]) -> None:

@@ -182,7 +182,7 @@ def _matchers(settings: Settings, given: dict[str, Any]) -> tuple[str, Matchers]
         raise Trouble(what="no such family", where="--family", mend=f"there is {', '.join(FAMILIES)}")
     epoch, who = _pseudonyms(settings, given)
     who |= _of_findings(settings, given)
-    found = Matchers(family=given["family"], model=given["model"], **who)
+    found = Matchers(**{"family": given["family"], "model": given["model"], **who})
     if not found.given:
         mend = "say of whom or what: --client, --group, --family, --model, --campaign, --finding"
         raise Trouble(what="that would keep back everything", where="probewatch silence add", mend=mend)
@@ -219,7 +219,8 @@ def _of_findings(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
     with opened(settings) as database:
         last = History(database).revisions(name)[-1]
     if last.members:
-        return {"campaign": last.finding, "members": last.members}
+        new = {"family": last.family} if last.tier == "novelty" else {}  # attacks of its members are told all the same
+        return {"campaign": last.finding, "members": last.members} | new
     if given["campaign"]:
         mend = "name a finding with members, or its client with --finding"
         raise Trouble(what="that finding is about one client", where="--campaign", mend=mend)

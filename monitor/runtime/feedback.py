@@ -22,11 +22,11 @@ def fetch(settings: Settings, client: Elasticsearch, index: str, tally: Tally) -
 
     judged = {one.finding: one for one in pull(client, index, tally)}  # the latest of each finding
     with opened(settings) as database:
-        known = {one.finding: one for one in History(database).latest(limit=1_000_000)}
+        history = History(database)
         said = [
-            opinion(known[one.finding], one.word, "closed or tagged in Kibana", one.author, "kibana", one.at)
+            opinion(known, one.word, "closed or tagged in Kibana", one.author, "kibana", one.at)
             for one in judged.values()
-            if one.finding in known
+            if (known := history.last(one.finding)) is not None
         ]
         noted(settings, "feedback pulled", len(said), "", {"alerts": tally.alerts})
         new = Opinions(database).add(said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
@@ -14,6 +14,8 @@ from monitor.runtime.running import Running, ask, find, page
 from monitor.sinks.outbox import Outbox
 
 Tree = Mapping[str, Any]
+
+_MOST: Final = 10_000  # of each sort that are counted
 
 
 def overview(settings: Settings) -> Tree | None:
@@ -42,11 +44,14 @@ def _outbox(settings: Settings) -> Tree | None:
         return None
     outbox, at = Outbox(path, list(settings.sinks), settings.outbox), now()
     try:
-        latest = [one for one in outbox.history.latest(limit=100_000) if one.status != "closed"]
+        latest = [
+            *outbox.history.latest(status="open", limit=_MOST),
+            *outbox.history.latest(status="updated", limit=_MOST),
+        ]
         return {
             "waiting": {name: outbox.waiting(name) for name in settings.sinks},
             "held": {name: held[1] for name in settings.sinks if (held := outbox.held(name)) is not None},
-            "letters": len(outbox.dead_letters(limit=100_000)),
+            "letters": len(outbox.dead_letters(limit=_MOST)),
             "open": dict(Counter(one.severity for one in latest)),
             "silences": sum(one.state(at) == "active" for one in outbox.silencing.silences()),
             "kept_back": outbox.silencing.counts(),

@@ -42,6 +42,13 @@ class History:
             ).fetchall()
         return [parse(payload, str(self._database.path)) for (payload,) in rows]
 
+    def last(self, finding: str) -> Finding | None:
+        """The latest revision of a finding, by its whole id; None where it is not remembered."""
+        with self._database.reading() as connection:
+            query = "SELECT payload FROM alerts WHERE finding = ? ORDER BY revision DESC LIMIT 1"
+            row = connection.execute(query, (finding,)).fetchone()
+        return None if row is None else parse(row[0], str(self._database.path))
+
     def revisions(self, name: str) -> list[Finding]:
         """All revisions of a finding, the oldest first. `name` is its id, the beginning of it, or the id of an alert.
 

@@ -25,7 +25,7 @@ from monitor.sinks.history import History
 from monitor.sinks.opinions import Opinions
 from monitor.sinks.protocol import Outcome
 from monitor.sinks.sealing import sealer
-from monitor.sinks.silencing import Silencing
+from monitor.sinks.silencing import Silencing, closing
 
 _DAY: Final = 86_400.0
 _PRUNE_EVERY: Final = 1_000  # accepted alerts between two prunings
@@ -205,6 +205,8 @@ class Outbox:
         )
         if cursor.rowcount == 0:
             return 0
+        if why is None and finding.status == "closed":
+            why = closing(connection, finding.finding)
         if why is not None:
             connection.execute("INSERT OR REPLACE INTO kept_back VALUES (?, ?, ?)", (finding.id, finding.finding, why))
             return 0

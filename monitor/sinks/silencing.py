@@ -43,8 +43,8 @@ class Silencing:
         silences = connection.execute("SELECT body FROM silences ORDER BY id").fetchall()
         kinds = connection.execute("SELECT body FROM kinds ORDER BY model, code").fetchall()
         return Rules(
-            tuple(Silence.of(orjson.loads(body)) for (body,) in silences),
-            tuple(Named(**orjson.loads(body)) for (body,) in kinds),
+            tuple(one for (body,) in silences if (one := _silence(body)) is not None),
+            tuple(kind for (body,) in kinds if (kind := _named(body)) is not None),
         )
 
     def silences(self) -> list[Silence]:
@@ -84,7 +84,7 @@ class Silencing:
         """Silences that have ended since the last call, each once, with what they have kept back."""
         with self._database.reading() as connection:
             waiting = connection.execute("SELECT body FROM silences WHERE told = 0").fetchall()
-        ended = [one for (body,) in waiting if (one := Silence.of(orjson.loads(body))).end <= now]
+        ended = [one for (body,) in waiting if (one := _silence(body)) is not None and one.end <= now]
         if ended:
             with self._database.transaction() as connection:
                 connection.executemany("UPDATE silences SET told = 1 WHERE id = ?", [(one.id,) for one in ended])
@@ -135,3 +135,29 @@ class Silencing:
         """Forget a name; how many kinds had it."""
         with self._database.transaction() as connection:
             return connection.execute("DELETE FROM kinds WHERE model = ? AND name = ?", (model, name)).rowcount
+
+
+def closing(connection: sqlite3.Connection, finding: str) -> str | None:
+    """What has kept back all of a finding but its closing, which is no news then; None where sinks know of it."""
+    count, kept, why = connection.execute(
+        "SELECT COUNT(*), COUNT(k.alert), MAX(k.why) FROM alerts a LEFT JOIN kept_back k ON k.alert = a.id"
+        " WHERE a.finding = ? AND a.status != 'closed'",
+        (finding,),
+    ).fetchone()
+    return str(why) if count and count == kept else None
+
+
+def _silence(body: bytes) -> Silence | None:
+    """A silence as it was written; None for one of a version that writes others: it keeps nothing back."""
+    try:
+        return Silence.of(orjson.loads(body))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _named(body: bytes) -> Named | None:
+    """A named kind as it was written; None for one of a version that writes others."""
+    try:
+        return Named(**orjson.loads(body))
+    except (ValueError, TypeError):
+        return None

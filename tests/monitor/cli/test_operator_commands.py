@@ -128,6 +128,10 @@ def test_a_silence_of_what_a_finding_is_about(told: Told, invoke: Invoke) -> Non
     [several] = told("silence", "add", "--finding", "bbbb", *hour)
     [model] = told("silence", "add", "--model", "credit", "--family", "evasion", *hour)
     assert one["matchers"] == {"client": PSEUDONYM}
+    assert told("silence", "add", "--finding", "cccc", *hour)[0]["matchers"] == {
+        "campaign": NEW.finding,
+        "family": "novelty",
+    }, "attacks of those who send a new kind of traffic are told"
     assert several["matchers"] == {"campaign": GROUP.finding}
     assert [one["fits"], several["fits"], model["fits"]] == [1, 1, 1]
     [why] = told("silence", "why", "aaaa")
@@ -201,7 +205,9 @@ def test_a_silence_that_nobody_knows(invoke: Invoke, state: Path) -> None:
 # --- profile ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_kind_is_listed_named_and_forgotten(invoke: Invoke, told: Told, state: Path) -> None:
+def test_a_kind_is_listed_named_and_forgotten(
+    invoke: Invoke, told: Told, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [kind] = told("profile", "list")
     assert (kind["name"], kind["clients"], kind["members"]) == (None, 1, ["m3"])
     assert kind["looks"]["chain.length"] == {"value": 240.0, "usual": 3.0}  # type: ignore[index]
@@ -215,6 +221,9 @@ def test_a_kind_is_listed_named_and_forgotten(invoke: Invoke, told: Told, state:
     assert "nightly" in people
     assert "since 2026-11-21T10:00:00Z" in people
     assert invoke("profile", "forget", "nightly", "--model", "credit").exit_code == 0
+    monkeypatch.setenv("PROBEWATCH__ENGINE__KNOWN", json.dumps({"credit": {"profiles": {"by hand": HERE}}}))
+    [kind] = told("profile", "list")
+    assert (kind["name"], kind["author"], kind["named"]) == ("by hand", "the settings", None)
     again = invoke("profile", "forget", "nightly", "--model", "credit")
     assert "what:  no kind of that model has that name" in again.stderr
     assert actions(state) == ["profile named", "profile forgotten", "profile forgotten"]

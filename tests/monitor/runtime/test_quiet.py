@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import sqlite3
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,28 @@ def test_what_is_silenced_stays_in_the_outbox_and_reaches_no_sink(tmp_path: Path
     assert again.silencing.kept("silence:aa").revisions == 1
 
 
+@pytest.mark.parametrize("delivered", [False, True])
+def test_the_closing_of_what_nobody_has_heard_of_is_no_news(tmp_path: Path, delivered: bool) -> None:
+    outbox = Outbox(tmp_path / "outbox.db", ["a"])
+    first = finding(family="evasion", revision=1, updated_at=AT - 9 if delivered else AT)
+    outbox.silencing.add(silence(family="evasion"))
+    outbox.accept([first, replace(first, revision=2, updated_at=AT)])
+    assert outbox.accept([replace(first, revision=3, status="closed", updated_at=AT + 9)]) == delivered
+    assert outbox.silencing.kept("silence:aa").revisions == (1 if delivered else 3)
+
+
+def test_a_silence_of_another_version_keeps_nothing_back(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "outbox.db", ["a"])
+    outbox.silencing.add(silence(family="evasion"))
+    outbox.close()
+    with sqlite3.connect(tmp_path / "outbox.db") as database:
+        database.execute("UPDATE silences SET body = ?", (b'{"id": "aa", "weather": "fine"}',))
+        database.execute("INSERT INTO kinds VALUES ('m', 'c', 'n', ?)", (b"[]",))
+    again = Outbox(tmp_path / "outbox.db", ["a"])
+    assert again.accept([finding(family="evasion", revision=1)]) == 1
+    assert again.silencing.over(2**62) == []
+
+
 def test_what_was_kept_back_can_be_given_to_the_sinks(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.db", ["a", "b"])
     outbox.silencing.add(silence(family="evasion"))
@@ -124,8 +147,10 @@ def test_the_metrics_the_page_and_the_note_at_its_end(tmp_path: Path, caplog: py
 def test_there_is_a_ceiling_and_those_that_are_over_make_room(tmp_path: Path) -> None:
     silencing = Outbox(tmp_path / "outbox.db", []).silencing
     silencing.add(silence(name="old", model="m", start=1, end=2))
-    for number in range(MOST):
-        silencing.add(silence(name=f"n{number}", model="m"))
+    rows = [(f"n{number}", json.dumps(asdict(silence(name=f"n{number}", model="m")))) for number in range(MOST - 1)]
+    with sqlite3.connect(tmp_path / "outbox.db") as database:
+        database.executemany("INSERT INTO silences VALUES (?, 0, ?)", rows)
+    silencing.add(silence(name="last", model="m"))
     assert "old" not in {one.id for one in silencing.silences()}
     with pytest.raises(Trouble, match="silences already"):
         silencing.add(silence(name="more", model="m"))
