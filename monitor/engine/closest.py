@@ -20,7 +20,7 @@ LEAST: Final = 0.05  # of the evidence needed, below which nobody is worth a lin
 @dataclass(frozen=True, slots=True)
 class Close:
     """A client of a model, the test that has gathered most against it, and which share of the evidence that a finding
-    needs that is, on the scale of orders of magnitude; 1 and more where a finding is open or was."""
+    needs that is, on the scale of orders of magnitude, below 1."""
 
     model: str
     client: str
@@ -32,7 +32,8 @@ class Close:
 
 
 def closest(views: Iterable[View], settings: EngineSettings, most: int) -> list[Close]:
-    """The nearest clients of all views, each once for each model, the nearest first. Pure: asking changes nothing."""
+    """The nearest clients of all views, each once for each model, the nearest first; none of whom a test has beaten its
+    budget, which is a finding. Pure: asking changes nothing."""
     needed = max(log10(required_evalue(settings.budget)), 1e-9) / DECADES
     found: dict[tuple[str, str], Close] = {}
     for view in views:
@@ -50,6 +51,7 @@ def _of(view: View, needed: float, most: int) -> Iterable[Close]:
             continue
         gathered = np.where(view.bank.learnt, 0.0, stream.windows.capital[slots])
         test, height = gathered.argmax(axis=1), gathered.max(axis=1)
+        height = np.where(height < needed, height, 0.0)
         for at in np.argsort(-height, kind="stable")[:most].tolist():
             if height[at] >= LEAST * needed:
                 slot, of = int(slots[at]), view.bank.tests[int(test[at])]

@@ -29,6 +29,7 @@ from monitor.record.raw import Partition
 
 RECORDS: Final = 1_000  # of one sample, at most
 SECONDS: Final = 30.0  # for which one may wait, at most
+_VISITORS: Final = 8  # who may wait at the same time
 _AT_ONCE: Final = 8  # records of one batch, so that a sample is not of one moment
 _FLAGS: Final = {
     LOGPROBS: "logprobs",
@@ -73,9 +74,12 @@ class Tap:
             self._changed.notify_all()
 
     def draw(self, records: int, seconds: float, model: str | None = None) -> list[dict[str, Any]]:
-        """So many records of what goes by from now on, at most, fewer where they do not come in time."""
+        """So many records of what goes by from now on, at most, fewer where they do not come in time; none where too
+        many wait already."""
         wish = _Wish(min(max(records, 1), RECORDS), model)
         with self._changed:
+            if len(self._wishes) >= _VISITORS:
+                return []
             self._wishes.append(wish)
             self._changed.wait_for(lambda: len(wish.rows) >= wish.records, min(max(seconds, 0.0), SECONDS))
             self._wishes.remove(wish)

@@ -64,5 +64,19 @@ def test_a_sample_is_spread_and_gives_nothing_away(model: str | None) -> None:
     assert rows[0]["request"] == ["logprobs"]
 
 
+def test_there_is_room_for_a_few_visitors() -> None:
+    tap = Tap()
+    waiting = [threading.Thread(target=tap.draw, args=(1, 20)) for _ in range(8)]
+    for one in waiting:
+        one.start()
+    while len(tap._wishes) < 8:
+        threading.Event().wait(0.01)
+    assert tap.draw(1, 20) == []
+    tap.offer(Decoder(OPEN_KEYS).decode(batch(40)).queries, PART)
+    for one in waiting:
+        one.join(10)
+    assert tap._wishes == []
+
+
 def test_what_does_not_come_in_time_is_not_waited_for() -> None:
     assert Tap().draw(5, 0.01) == []
