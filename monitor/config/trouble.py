@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -26,3 +27,12 @@ class Trouble(Exception):  # noqa: N818  (what a person reads, not a fault of th
 
     def __str__(self) -> str:
         return f"what:  {self.what}\nwhere: {self.where}\nmend:  {self.mend}"
+
+
+def leaves(group: BaseExceptionGroup[Trouble]) -> Iterator[Trouble]:
+    """The troubles of a group, in their order."""
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from leaves(inner)
+        else:
+            yield inner

@@ -25,6 +25,7 @@ from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
 from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
+from monitor.engine.closest import Close, closest
 from monitor.engine.findings import UNKNOWN, Findings
 from monitor.engine.flood import Flood
 from monitor.engine.gap import gap
@@ -231,6 +232,10 @@ class PartitionEngine:
     def standings(self) -> list[Standing]:
         """How far learning has come, of each model and shape of input."""
         return [standing(view) for view in self._views.values()]
+
+    def closest(self, most: int) -> list[Close]:
+        """The clients that are nearest to a finding, the nearest first."""
+        return closest(self._views.values(), self._settings, most)
 
     def lesson(self) -> dict[str, NDArray[Any]]:
         """What was learnt of all models, for others to begin with (`unpack`); nothing of any client, and no finding."""

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from monitor.alerts.finding import Finding, Severity
+from monitor.alerts.finding import RANKS, Finding, Severity
 from monitor.console.scenarios.form import NONE, Expected, Test
 from monitor.console.words import short
-from monitor.engine.findings import RANKS
 from monitor.record.pseudonyms import Pseudonyms, text
 
 CAMPAIGN: Final = "campaign"
