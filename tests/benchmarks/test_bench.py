@@ -15,7 +15,7 @@ import pytest
 import speed
 import zstandard
 from bars import Elsewhere, sheet
-from contenders import Load, floor, product
+from contenders import STAGES, Load, floor, product
 from findings import finding
 from hearing import LIMITS, Client, clients_of, hold
 from intervals import Share
@@ -306,7 +306,7 @@ def test_speed_reads_every_record_once_and_sums_its_stages(tmp_path: Path) -> No
     load = Load(5_000, tmp_path / "load.ndjson.zst")
     write_file(load.file, load.records)
     runs = {"floor-file": [floor("floor-file", load)], "product-file": [product("product-file", load)]}
-    staged = product(speed.STAGES, load)
+    staged = product(STAGES, load)
     text = speed.report(load, runs, staged)
     speed.save(tmp_path / "out", text, runs, staged)
     assert "product-file" in text
