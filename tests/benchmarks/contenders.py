@@ -180,7 +180,7 @@ def missing(python: Path | None, name: str) -> bool:
 def floor(name: str, load: Load) -> Run:
     """Whole batches and orjson, nothing else."""
     watch, seen = Stopwatch(), 0
-    with closing(_opened(name, load, _settings(name, load))) as source:
+    with closing(_opened(name, load, settings_of(name, load))) as source:
         if isinstance(source, Held):
             watch.start()
         for batch in _batches(source, load.records):
@@ -212,7 +212,7 @@ def product(name: str, load: Load, look: Callable[[int], None] | None = None) ->
     """The daemon's loop with all that it does for every record, a file as sink, and no pages. `look` is told after each
     turn how many records were received."""
     watch, stages = Stopwatch(), Stages()
-    settings = _settings(name, load)
+    settings = settings_of(name, load)
     with tempfile.TemporaryDirectory() as folder, closing(_opened(name, load, settings)) as source:
         with daemon(settings, source, Path(folder), stages) as (loop, metrics, settled):
 
@@ -274,11 +274,12 @@ def _opened(name: str, load: Load, settings: Settings) -> Source:
     return open_source(settings.source)
 
 
-def _settings(name: str, load: Load) -> Settings:
+def settings_of(name: str, load: Load, group: str = "") -> Settings:
+    """What the product is told; it is a new group, or one more of this one."""
     known = {load.shape.kind: SENSITIVE[load.shape.kind]} if load.shape.kind in SENSITIVE else {}
     ceiling = max(load.shape.clients, 2_048, EngineSettings().clients)
     engine = EngineSettings(known=known, clients=ceiling)
-    return Settings(source=load.source(name), engine=engine, runtime=RuntimeSettings())
+    return Settings(source=load.source(name, group), engine=engine, runtime=RuntimeSettings())
 
 
 def _batches(source: Source, records: int) -> Iterator[RawBatch]:

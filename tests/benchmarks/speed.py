@@ -24,6 +24,7 @@ from goals import Goal, Report, at_least
 from load import CODECS, KINDS, USUAL, Shape, fill_topic, remove_topic, write_file
 from outsiders import OUTSIDERS
 from printed import table
+from stages import gone
 from stopwatch import Run
 
 from detectors.registry import registered
@@ -158,7 +159,8 @@ def breakdown(staged: Run) -> str:
         [stage, f"{seconds / staged.records * 1e6:.2f}", f"{seconds / staged.cpu:.1%}"]
         for stage, seconds in {**staged.stages, "the rest": other}.items()
     ]
-    return table(("stage", "CPU µs a record", "share"), rows)
+    lost = "".join(f"\nNot there any more, and part of what called it: {place}.\n" for place in gone())
+    return table(("stage", "CPU µs a record", "share"), rows) + lost
 
 
 def goals(shape: Shape, runs: Runs) -> list[Goal]:
