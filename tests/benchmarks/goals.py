@@ -105,7 +105,7 @@ class Report:
     def page(self, before: Mapping[str, Any] | None) -> str:
         """The whole page."""
         goals = f"## What was wanted\n\n{sheet(self.goals)}\n" if self.goals else ""
-        then = f"## Beside the last saved run\n\n{compared(before, self.figures)}"
+        then = f"## Beside the last saved run\n\n{compared(before, self.figures)}" if self.figures else ""
         return f"{self.text}\n{goals}{then}\nOn {machine()}.\n"
 
     def finish(self, save: Path | None, against: Path | None = None) -> None:
