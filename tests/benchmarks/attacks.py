@@ -102,6 +102,7 @@ def attacks() -> list[Attack]:
     words = " ".join(WORDS * (LIMITS.text // 500))[: LIMITS.text]
     letters = " ".join(chr(97 + at % 26) for at in range(LIMITS.text // 2))
     ones, eights = bytes(wide), bytes(8 * (wide // 4))
+    prompt = " ".join(WORDS[:60])
     names = [f"{at:x}" for at in range(60_000)]
     many = {"role": "user", "content": "a"}
     calls: list[tuple[str, Callable[[int], bytes]]] = [
@@ -143,7 +144,7 @@ def attacks() -> list[Attack]:
         ("long unknown string", lambda at: with_field(at, "x", '"' + "a" * HALF + '"')),
         ("kernel: a full window of near inputs", near),
         ("kernel: another column each time", sweep),
-        ("kernel: prompts that differ in a word", lambda at: text(" ".join(WORDS[:60]) + f" {WORDS[at % len(WORDS)]}", at)),
+        ("kernel: prompts that differ in a word", lambda at: text(f"{prompt} {WORDS[at % len(WORDS)]}", at)),
         ("refused: a wrong type at the end", lambda at: with_field(at, "status", '"a"')),
         ("refused: wide, a wrong type at the end", lambda at: listed(at, "0", wide - 1, ',"a"')),
         ("refused: a list of bare words", lambda at: listed(at, "true", 400_000)),
@@ -151,7 +152,7 @@ def attacks() -> list[Attack]:
         ("refused: cut off", lambda at: filled(at, '{"vector":' + repeated("0", wide))),
         ("refused: too deep", lambda at: with_field(at, "x", "[" * 2_000)),
         ("refused: too large", lambda at: with_field(at, "x", '"' + "a" * (LIMITS.record) + '"')),
-        ("refused: smallest", lambda at: b"{}"),
+        ("refused: smallest", lambda at: orjson.dumps({"client": "a", "model": "m", "time": START + at})),
     ]  # fmt: skip
     return [Attack(name, make) for name, make in calls]
 

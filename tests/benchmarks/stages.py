@@ -16,6 +16,7 @@ from monitor.record.raw import RawBatch
 
 JSON: Final = "JSON"
 FIELDS: Final = "fields and pseudonyms"
+FITS: Final = "learning: fits"
 PARSER: Final = "monitor.record.decode:parse"  # while this is there, every record goes through orjson by itself
 
 #: What is measured: the stage, and where the function is. What is there no more is left out, and said (`gone`).
@@ -36,8 +37,8 @@ PARTS: Final = (
     ("scoring: named tests", "monitor.engine.bank:Bank.score"),
     ("scoring: sequential", "monitor.engine.stream:run"),
     ("scoring: novelty", "detectors.novelty:Novelty.score"),
-    ("learning", "monitor.engine.view:View._refit"),
-    ("learning", "monitor.engine.view:View._sample"),
+    (FITS, "monitor.engine.view:View._refit"),
+    ("learning: samples", "monitor.engine.view:View._sample"),
     ("metrics", "monitor.runtime.watch:Watch.fed"),
     ("metrics", "monitor.runtime.watch:Watch.polled"),
     ("outbox", "monitor.sinks.outbox:Outbox.accept"),
@@ -89,13 +90,13 @@ class Stages:
         return told
 
     @contextmanager
-    def clocks(self) -> Iterator[None]:
-        """Within, the parts are measured."""
+    def clocks(self, only: str | None = None) -> Iterator[None]:
+        """Within, the parts are measured; of one stage `only`, where that is said."""
         with ExitStack() as stack:
             for stage, place in PARTS:
-                if (part := found(place)) is not None:
+                if only in (None, stage) and (part := found(place)) is not None:
                     stack.enter_context(patch.object(*part, self._timed(stage, getattr(*part))))
-            if found(PARSER) is not None:
+            if only is None and found(PARSER) is not None:
                 stack.enter_context(patch.object(Decoder, "decode", self._parsed_twice(Decoder.decode)))
             yield
 
