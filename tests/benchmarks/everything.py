@@ -46,7 +46,7 @@ class Part:
 
 
 PARTS: Final = (
-    Part("speed", "speed.py", "", "--records 20000 --slow 3000 --rounds 1", (KAFKA,), ("speed",)),
+    Part("speed", "speed.py", "--rounds 2", "--records 20000 --slow 3000 --rounds 1", (KAFKA,), ("speed",)),
     Part("matrix", "speed.py", "--matrix --rounds 2", "--records 5000 --rounds 1", (KAFKA,), ("speed-matrix",)),
     Part("scale", "scale.py", "", "--records 20000 --rounds 1", (KAFKA,), ("scale",)),
     Part("catchup", "catchup.py", "", "--records 30000", (KAFKA,), ("catchup",)),

@@ -80,12 +80,13 @@ def apart(work: Callable[..., T], *arguments: Any) -> T:
 
 
 @contextmanager
-def loaded(records: int, shape: Shape, bootstrap: str | None) -> Iterator[Load]:
-    """A load in a file and, where there is a broker, in a topic; both are gone afterwards."""
+def loaded(records: int, shape: Shape, bootstrap: str | None, file: bool = False) -> Iterator[Load]:
+    """A load in a topic, and in a file where that is asked for or there is no broker; both are gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
         topic = f"bench-{uuid4().hex[:8]}" if bootstrap else ""
         load = Load(records, Path(folder) / "load.ndjson.zst", bootstrap, topic, shape)
-        write_file(load.file, records, shape)
+        if file or not bootstrap:
+            write_file(load.file, records, shape)
         try:
             if bootstrap:
                 apart(fill_topic, bootstrap, topic, records, shape)
@@ -306,7 +307,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         matrix(wish).finish(wish.save)
         return
     shape = replace(USUAL, kind=wish.kind, clients=wish.clients, partitions=wish.partitions, codec=wish.codec)
-    with loaded(wish.records or 200_000, shape, wish.kafka) as load:
+    with loaded(wish.records or 200_000, shape, wish.kafka, file=True) as load:
         names = [name for name in contenders(load, python) if not wish.only or name in wish.only]
         runs = measure(load, names, wish.rounds, wish.slow, wish.core, python)
         report = usual_report(load, runs, apart(run, STAGES, load, wish.core))

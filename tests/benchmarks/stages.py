@@ -16,7 +16,7 @@ from monitor.record.raw import RawBatch
 
 JSON: Final = "JSON"
 FIELDS: Final = "fields and pseudonyms"
-FITS: Final = "learning: fits"
+FITS: Final = "learning"
 PARSER: Final = "monitor.record.decode:parse"  # while this is there, every record goes through orjson by itself
 
 #: What is measured: the stage, and where the function is. What is there no more is left out, and said (`gone`).
@@ -38,7 +38,7 @@ PARTS: Final = (
     ("scoring: sequential", "monitor.engine.stream:run"),
     ("scoring: novelty", "detectors.novelty:Novelty.score"),
     (FITS, "monitor.engine.view:View._refit"),
-    ("learning: samples", "monitor.engine.view:View._sample"),
+    ("samples for learning", "monitor.engine.view:View._sample"),
     ("metrics", "monitor.runtime.watch:Watch.fed"),
     ("metrics", "monitor.runtime.watch:Watch.polled"),
     ("outbox", "monitor.sinks.outbox:Outbox.accept"),

@@ -8,10 +8,10 @@ from typing import Any, Final
 import matplotlib as mpl
 import numpy as np
 from budgets import TIERS, Delivered
-from drawing import FAINT, STYLE, plt, save
+from drawing import FAINT, INK, STYLE, plt, save
 from scorecard import Card, Honest, Row
 
-__all__ = ["STYLE", "mpl", "plt", "save"]  # what pictures of studies are drawn with
+__all__ = ["INK", "STYLE", "mpl", "plt", "save"]  # what pictures of studies are drawn with
 
 VARIANTS: Final = {
     "": ("alone", "#0b3c8c", "-", 2.4),
