@@ -11,11 +11,13 @@ REACHED := --cov-report=term-missing:skip-covered --cov-fail-under=95
 DETECTION := tests/benchmarks/detection
 SECONDS ?= 60
 HOURS ?= 2
+BENCH := PYTHONPATH=tests:. .venv/bin/python tests/benchmarks/everything.py
+BENCHES := speed matrix scale catchup latency start growth hostile state rows memory million
 SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite deployment audit sbom format pages manual chaos fuzz soak bench bench-detection bench-studies constraints clean
+.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite deployment audit sbom format pages manual chaos fuzz soak bench $(BENCHES:%=bench-%) bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -101,10 +103,13 @@ chaos: servers ## Faults of all kinds on real servers: ROUNDS rounds and KILLS k
 	PYTHONPATH=tests:tests/monitor/sinks .venv/bin/python -m chaos --rounds $(or $(ROUNDS),10) --kills $(or $(KILLS),100) \
 		$(if $(SEED),--seed $(SEED))
 
-bench: bench-detection ## The benchmarks, half an hour: who was found and who accused in vain, speed, memory.
-	.venv/bin/python tests/benchmarks/speed.py
-	.venv/bin/python tests/benchmarks/memory.py
-	.venv/bin/python tests/benchmarks/memory.py --kind rows
+bench: servers .venv-rivals/ready ## Speed, memory and state beside rivals, half an hour; table, profile, picture, last run. Parts: `make bench-PART`, PART one of BENCHES.
+	$(INSTALL) '.[dev,traffic]'
+	$(BENCH)
+
+$(BENCHES:%=bench-%): servers .venv-rivals/ready
+	$(INSTALL) '.[dev,traffic]'
+	$(BENCH) $(@:bench-%=%)
 
 bench-detection: .venv/dev ## Who was found, how soon, and who was accused in vain: plays the scenes; table and picture.
 	$(INSTALL) '.[dev,traffic]'
@@ -130,7 +135,7 @@ constraints: ## Renew constraints.txt from a fresh environment, in .venv-fresh.
 	rm -rf .venv-fresh
 
 clean: ## Remove what was made here; the servers' cache stays.
-	rm -rf .venv .venv-fresh .venv-sbom sbom build dist *.egg-info .coverage* .hypothesis .mypy_cache .ruff_cache probewatch-demo
+	rm -rf .venv .venv-fresh .venv-sbom .venv-rivals sbom build dist *.egg-info .coverage* .hypothesis .mypy_cache .ruff_cache probewatch-demo
 	find detectors monitor tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:
@@ -148,3 +153,8 @@ clean: ## Remove what was made here; the servers' cache stays.
 .venv/audit: .venv/bin/python pyproject.toml constraints.txt
 	$(INSTALL) '.[dev,audit]'
 	@touch .venv/runtime .venv/dev $@
+
+.venv-rivals/ready: .venv/bin/python tests/benchmarks/rivals.txt
+	.venv/bin/python -m venv --clear .venv-rivals
+	.venv-rivals/bin/pip --disable-pip-version-check install --quiet --requirement tests/benchmarks/rivals.txt
+	@touch $@

@@ -5,55 +5,66 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from typing import Any, Final
 from unittest.mock import patch
 
 import orjson
 
-from detectors.features.windows import Windows
-from detectors.novelty import Novelty
-from monitor.engine import partition, stream, view
-from monitor.engine.bank import Bank
-from monitor.record import by_template
-from monitor.record.columns import ColumnMaker
 from monitor.record.decode import Decoder
-from monitor.record.inputs import InputSketcher
 from monitor.record.raw import RawBatch
-from monitor.runtime.partitions import Partitions
-from monitor.runtime.watch import Watch
-from monitor.sinks.outbox import Outbox
-from monitor.sources.files import FileSource
-from monitor.sources.kafka import KafkaSource
 
 JSON: Final = "JSON"
 FIELDS: Final = "fields and pseudonyms"
+FITS: Final = "learning"
+PARSER: Final = "monitor.record.decode:parse"  # while this is there, every record goes through orjson by itself
 
-#: What is measured: the stage, whose it is, and its name there.
-PARTS: Final[tuple[tuple[str, Any, str], ...]] = (
-    ("read", KafkaSource, "poll"),
-    ("read", FileSource, "poll"),
-    ("cut into slots", by_template, "slots_of"),
-    (FIELDS, Decoder, "decode"),
-    ("columns", ColumnMaker, "make"),
-    ("sketch", InputSketcher, "sketch"),
-    ("engine around the rest", partition.PartitionEngine, "feed"),
-    ("prepare for the kernel", partition, "prepare"),
-    ("prepare for the kernel", partition, "shapes"),
-    ("find clients", Windows, "slots"),
-    ("kernel", stream, "walk"),
-    ("sub-streams", view, "routed"),
-    ("scoring: blocks", view.View, "_judge"),
-    ("scoring: named tests", Bank, "score"),
-    ("scoring: sequential", stream, "run"),
-    ("scoring: novelty", Novelty, "score"),
-    ("learning", view.View, "_refit"),
-    ("learning", view.View, "_sample"),
-    ("metrics", Watch, "fed"),
-    ("metrics", Watch, "polled"),
-    ("outbox", Outbox, "accept"),
-    ("snapshot and commit", Partitions, "save"),
-    ("snapshot and commit", KafkaSource, "commit"),
+#: What is measured: the stage, and where the function is. What is there no more is left out, and said (`gone`).
+PARTS: Final = (
+    ("read", "monitor.sources.kafka:KafkaSource.poll"),
+    ("read", "monitor.sources.files:FileSource.poll"),
+    ("cut into slots", "monitor.record.by_template:slots_of"),
+    (FIELDS, "monitor.record.decode:Decoder.decode"),
+    ("columns", "monitor.record.columns:ColumnMaker.make"),
+    ("sketch", "monitor.record.inputs:InputSketcher.sketch"),
+    ("engine around the rest", "monitor.engine.partition:PartitionEngine.feed"),
+    ("prepare for the kernel", "monitor.engine.partition:prepare"),
+    ("prepare for the kernel", "monitor.engine.partition:shapes"),
+    ("find clients", "detectors.features.windows:Windows.slots"),
+    ("kernel", "monitor.engine.stream:walk"),
+    ("links between clients", "monitor.engine.campaigns:Campaigns.link"),
+    ("sub-streams", "monitor.engine.view:routed"),
+    ("scoring: blocks", "monitor.engine.view:View._judge"),
+    ("scoring: named tests", "monitor.engine.bank:Bank.score"),
+    ("scoring: sequential", "monitor.engine.stream:run"),
+    ("scoring: novelty", "detectors.novelty:Novelty.score"),
+    (FITS, "monitor.engine.view:View._refit"),
+    ("samples for learning", "monitor.engine.view:View._sample"),
+    ("metrics", "monitor.runtime.watch:Watch.fed"),
+    ("metrics", "monitor.runtime.watch:Watch.polled"),
+    ("outbox", "monitor.sinks.outbox:Outbox.accept"),
+    ("snapshot and commit", "monitor.runtime.partitions:Partitions.save"),
+    ("snapshot and commit", "monitor.sources.kafka:KafkaSource.commit"),
 )
+
+
+def found(place: str) -> tuple[Any, str] | None:
+    """Whose a function is, and its name there; None where it is no more."""
+    module, _, path = place.partition(":")
+    *owners, name = path.split(".")
+    try:
+        owner = import_module(module)
+        for one in owners:
+            owner = getattr(owner, one)
+        getattr(owner, name)
+    except (ImportError, AttributeError):
+        return None
+    return owner, name
+
+
+def gone() -> list[str]:
+    """Parts that are nowhere: their time counts where they were called."""
+    return [place for _, place in PARTS if found(place) is None]
 
 
 class Stages:
@@ -72,20 +83,22 @@ class Stages:
 
     def seconds(self) -> dict[str, float]:
         """What each stage took, in the order of the way."""
-        order = dict.fromkeys(stage for stage, _, _ in PARTS if stage in self._spent)
+        order = dict.fromkeys(stage for stage, _ in PARTS if stage in self._spent)
         told = {stage: self._spent[stage] for stage in order}
-        if FIELDS in told:  # parsing cannot be told from the rest while it happens, so it was done once more
+        if FIELDS in told and self.extra:  # parsing is not seen apart while it happens: it was done once more
             told[FIELDS] -= self.extra
             told = {JSON: self.extra, **told}
         return told
 
     @contextmanager
-    def clocks(self) -> Iterator[None]:
-        """Within, the parts are measured."""
+    def clocks(self, only: str | None = None) -> Iterator[None]:
+        """Within, the parts are measured; of one stage `only`, where that is said."""
         with ExitStack() as stack:
-            for stage, owner, name in PARTS:
-                stack.enter_context(patch.object(owner, name, self._timed(stage, getattr(owner, name))))
-            stack.enter_context(patch.object(Decoder, "decode", self._parsed_twice(Decoder.decode)))
+            for stage, place in PARTS:
+                if only in (None, stage) and (part := found(place)) is not None:
+                    stack.enter_context(patch.object(*part, self._timed(stage, getattr(*part))))
+            if only is None and found(PARSER) is not None:
+                stack.enter_context(patch.object(Decoder, "decode", self._parsed_twice(Decoder.decode)))
             yield
 
     def _timed(self, stage: str, part: Callable[..., Any]) -> Callable[..., Any]:

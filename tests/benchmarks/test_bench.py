@@ -8,18 +8,14 @@ from pathlib import Path
 
 import bench
 import budgets
-import memory
 import numpy as np
 import orjson
 import pytest
-import speed
 import zstandard
 from bars import Elsewhere, sheet
-from contenders import Load, floor, product
 from findings import finding
 from hearing import LIMITS, Client, clients_of, hold
 from intervals import Share
-from load import records, write_file
 from opponents import duels, rivals
 from owner import SENSITIVE, fingerprinted
 from paper import render
@@ -300,32 +296,3 @@ def test_rivals_are_read_and_fought_at_equal_false_findings(tmp_path: Path) -> N
 
 def test_shares_of_nothing() -> None:
     assert (share(1, 3), share(0, 0)) == ("33.3 % (1 of 3)", "none there")
-
-
-def test_speed_reads_every_record_once_and_sums_its_stages(tmp_path: Path) -> None:
-    load = Load(5_000, tmp_path / "load.ndjson.zst")
-    write_file(load.file, load.records)
-    runs = {"floor-file": [floor("floor-file", load)], "product-file": [product("product-file", load)]}
-    staged = product(speed.STAGES, load)
-    text = speed.report(load, runs, staged)
-    speed.save(tmp_path / "out", text, runs, staged)
-    assert "product-file" in text
-    assert {"JSON", "kernel", "sketch", "snapshot and commit"} <= staged.stages.keys()
-    assert (tmp_path / "out" / "speed.json").is_file()
-
-
-def test_the_load_is_as_large_as_it_says() -> None:
-    sizes = [len(record) for _, record in records(200)]
-    assert 650 < sum(sizes) / len(sizes) < 750
-
-
-@pytest.mark.parametrize("kind", ["dense", "rows"])
-def test_memory_accounts_for_every_array(kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    memory.main(["--clients", "60", "--mean", "12", "--kind", kind, "--save", str(tmp_path)])
-    tree = json.loads((tmp_path / f"memory-{kind}.json").read_bytes())
-    assert tree["clients"] == 60
-    assert tree["queries"] == int(memory.volumes(60, 12.0).sum())
-    assert tree["arrays"]["entries"] > 0
-    assert 0 < tree["full"] <= memory.CLIENT_BARS[kind]
-    assert tree["snapshot_bytes"] > 0
-    assert "bytes a client" in capsys.readouterr().out

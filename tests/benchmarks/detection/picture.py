@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import matplotlib as mpl
 import numpy as np
 from budgets import TIERS, Delivered
+from drawing import FAINT, INK, STYLE, plt, save
 from scorecard import Card, Honest, Row
 
-mpl.use("Agg")  # no window, wherever it runs
-from matplotlib import pyplot as plt
+__all__ = ["INK", "STYLE", "mpl", "plt", "save"]  # what pictures of studies are drawn with
 
-INK: Final = "#1f2933"
-FAINT: Final = "#c9d1d9"
 VARIANTS: Final = {
     "": ("alone", "#0b3c8c", "-", 2.4),
     "deduplicated": ("without repeats", "#5b8def", "-", 1.4),
@@ -30,18 +27,6 @@ LIMIT: Final = ("honest limits", "#8a949e", (0, (1, 1.5)), 1.6)
 QUERIES: Final = (5, 500)
 ACROSS: Final = 4
 MOST_KINDS: Final = 32
-STYLE: Final[dict[Any, Any]] = {
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.edgecolor": FAINT, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK,
-    "axes.titlesize": 10, "axes.titleweight": "bold", "axes.titlelocation": "left", "legend.frameon": False,
-    "axes.grid": True, "axes.axisbelow": True, "grid.color": "#eef1f4", "svg.hashsalt": "probewatch",
-}  # fmt: skip
-
-
-def save(figure: Any, path: Path) -> None:
-    """Write a figure without anything that changes from run to run."""
-    figure.savefig(path, dpi=110, metadata={"Software": None})
-    plt.close(figure)
 
 
 def overview(card: Card, came: Sequence[Delivered] = ()) -> Any:
