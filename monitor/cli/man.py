@@ -36,7 +36,7 @@ def command() -> None:
 
 def page(root: click.Group) -> Iterator[str]:
     """The lines of the page, in the macros of man(7). It has no date, so that it changes with the commands alone."""
-    yield from ('.TH PROBEWATCH 1 "" "probewatch" "User Commands"', ".SH NAME")
+    yield from ('.TH PROBEWATCH 1 "" "probewatch" "User Commands"', ".ad l", ".SH NAME")
     yield "probewatch \\- names the clients that are probing deployed models"
     yield from (".SH SYNOPSIS", ".B probewatch", ".I COMMAND", "[\\fIOPTIONS\\fR] [\\fIARGUMENTS\\fR]")
     yield from (".SH DESCRIPTION", *_text(root.help or ""), ".SH COMMANDS")

@@ -107,19 +107,10 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                     self._answer(401, _TEXT, b"show the token of health.token: Authorization: Bearer ...\n")
                 case "/metrics":
                     self._answer(200, _PROMETHEUS, metrics.page())
-                case "/status":
-                    self._answer(200, _JSON, orjson.dumps(dict(pulse.standings)))
-                case "/state":
-                    self._answer(200, _JSON, orjson.dumps(dict(pulse.origins)))
+                case "/status" | "/state" | "/live" | "/tap" | "/silences":
+                    self._answer(200, _JSON, orjson.dumps(tree_of(pulse, self.path)))
                 case "/responses" if pulse.responses is not None:
                     self._tagged(pulse.responses())
-                case "/live":
-                    told = {"ready": pulse.ready, "silent_seconds": round(pulse.silence, 1)} | dict(pulse.live.visit())
-                    self._answer(200, _JSON, orjson.dumps(told))
-                case "/tap":
-                    self._answer(200, _JSON, orjson.dumps(pulse.tap.draw(*wish(self.path))))
-                case "/silences":
-                    self._answer(200, _JSON, orjson.dumps(dict(pulse.quiet)))
                 case "/healthz" if pulse.alive:
                     self._answer(200, _TEXT, b"alive\n")
                 case "/healthz":
@@ -160,6 +151,20 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
             """Says nothing: who asks is not worth a line each time."""
 
     return Pages
+
+
+def tree_of(pulse: Pulse, path: str) -> Any:
+    """What a page of JSON says; one that is asked for a sample waits for it."""
+    match path.partition("?")[0]:
+        case "/status":
+            return dict(pulse.standings)
+        case "/state":
+            return dict(pulse.origins)
+        case "/silences":
+            return dict(pulse.quiet)
+        case "/tap":
+            return pulse.tap.draw(*wish(path))
+    return {"ready": pulse.ready, "silent_seconds": round(pulse.silence, 1)} | dict(pulse.live.visit())
 
 
 def has(asked: str, tag: str) -> bool:

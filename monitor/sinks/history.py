@@ -48,14 +48,15 @@ class History:
         return [parse(payload, str(self._database.path)) for (payload,) in rows]
 
     def standing(self, since: int, severity: Severity, limit: int) -> list[Standing]:
-        """The latest revision of each named finding of that severity that is not closed, accepted since a time
-        (microseconds since 1970, by the wall clock), the newest first, at most `limit`."""
+        """The latest revision of each named finding of that severity that is neither closed nor silenced, accepted
+        since a time (microseconds since 1970, by the wall clock), the newest first, at most `limit`."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT a.payload, (SELECT MIN(b.accepted) FROM alerts b WHERE b.finding = a.finding), a.accepted"
                 " FROM alerts a WHERE a.accepted >= :since AND a.status != 'closed'"
                 " AND json_extract(CAST(a.payload AS TEXT), '$.severity') = :severity"
                 " AND json_extract(CAST(a.payload AS TEXT), '$.tier') = 'named'"
+                " AND NOT EXISTS (SELECT 1 FROM kept_back k WHERE k.alert = a.id)"
                 " AND NOT EXISTS (SELECT 1 FROM alerts b WHERE b.finding = a.finding AND b.revision > a.revision)"
                 " ORDER BY a.accepted DESC, a.seq DESC LIMIT :limit",
                 {"since": since / _SECOND, "severity": severity, "limit": limit},

@@ -13,7 +13,8 @@ from services.launch import Server
 from monitor.config.secret import Secret
 from monitor.config.sinks import ElasticsearchSettings
 from monitor.runtime.privileges import privileges
-from monitor.sinks import siem
+from monitor.siem.install import install, make_api_key, make_lookup_key
+from monitor.siem.wire import Wire
 
 PASSWORD = "probewatch"  # that of the other tests, so that they share a server
 
@@ -22,7 +23,14 @@ PASSWORD = "probewatch"  # that of the other tests, so that they share a server
 def test_a_key_is_as_small_as_it_should_be(secured_elasticsearch: Callable[[str], Server], tmp_path: Path) -> None:
     server = secured_elasticsearch(PASSWORD)
     client, name = Elasticsearch(server.address, basic_auth=("elastic_admin", PASSWORD)), uuid.uuid4().hex[:8]
-    siem.install(client, name)
+    (tmp_path / "password").write_text(PASSWORD)
+    login = {"user": "elastic_admin", "password": {"file": tmp_path / "password"}}
+    admin = ElasticsearchSettings.model_validate(
+        {"type": "elasticsearch", "hosts": [server.address], "namespace": name, "basic": login}
+    )
+    with Wire(admin) as wire:
+        install(wire, name)
+        writes, looks = make_api_key(wire), make_lookup_key(wire)[0]
 
     def settings(key: str, lookup: str | None = None) -> ElasticsearchSettings:
         secrets = {}
@@ -36,7 +44,6 @@ def test_a_key_is_as_small_as_it_should_be(secured_elasticsearch: Callable[[str]
     def verdicts(of: ElasticsearchSettings) -> list[tuple[str, str]]:
         return [(one.verdict, one.text) for one in privileges("soc", of)]
 
-    writes, looks = siem.make_api_key(client), siem.make_lookup_key(client)[0]
     assert [verdict for verdict, _ in verdicts(settings(writes, looks))] == ["good", "good"]
     everything = client.security.create_api_key(name=f"all-{name}")["encoded"]
     [(verdict, text)] = verdicts(settings(everything))

@@ -15,7 +15,7 @@ import pytest
 from probewatch_hammer import Hammer, Params
 
 pytest_plugins = ["detectors.checks"]
-DETECTORS = [Hammer(), Hammer(Params(attack=0.995, least=60))]  # what `detector_check` below is asked of
+DETECTORS = [Hammer(Params(attack=0.995, least=60))]  # what `detector_check` below is asked of
 
 GOLDEN = Path(__file__).parent / "golden"
 
