@@ -55,18 +55,19 @@ class TemplateReader:
         data, starts = joined([*payloads, b"\0"])
         slots = slots_of(data, starts[:-1], self._key)
         self._learn(slots.rows, examine)
-        bases = gathering.add_numbers(slots.numbers)
+        gathering.numbers = slots.numbers
         found: list[Query | None] = [None] * len(payloads)
         unknown, text = np.zeros(len(payloads), np.int64), data.tobytes().decode("latin-1")
-        for mark in set(slots.rows["template"].tolist()):
+        marks, many = slots.rows["template"], slots.rows["many"]
+        for mark in set(marks.tolist()):
             known = self._known.get(mark)
-            if known is not None:
-                rows = np.flatnonzero(slots.rows["template"] == mark)
-                group = Group(slots, text, known, rows[slots.rows["many"][rows] == len(known.allowed)])
-                queries = self._queries(group, data, log_times, gathering, bases)
-                for row, query in zip(group.places.tolist(), queries, strict=True):
-                    found[row] = query
-                unknown[group.places] = known.unknown
+            places = np.flatnonzero((marks == mark) & (many == (0 if known is None else len(known.allowed))))
+            if known is None or not len(places):
+                continue
+            group = Group(slots, data, text, known, places)
+            for place, query in zip(places.tolist(), self._queries(group, data, log_times, gathering), strict=True):
+                found[place] = query
+            unknown[places[group.good]] = known.unknown
         return found, unknown
 
     def _learn(self, rows: Any, examine: Examine) -> None:
@@ -85,11 +86,11 @@ class TemplateReader:
                 self._known[int(marks[at])] = None if made is None or made.keys > self._limits.keys else made
 
     def _queries(
-        self, group: Group, data: NDArray[np.uint8], log_times: Ints, gathering: Gathering, bases: tuple[int, int]
+        self, group: Group, data: NDArray[np.uint8], log_times: Ints, gathering: Gathering
     ) -> list[Query | None]:
         heads = self._heads(group, data, log_times[group.places])
-        given = inputs(group, bases[0], gathering, self._limits)
-        said = answers(group, bases[1], gathering, self._limits, self._hashes)
+        given = inputs(group, gathering, self._limits)
+        said = answers(group, gathering, self._limits, self._hashes)
         made = list(zip(heads, repeat(0), given, said, strict=False))  # all of it, before it is known what is good
         return [query if good else None for query, good in zip(made, group.good.tolist(), strict=True)]
 
@@ -134,9 +135,12 @@ class TemplateReader:
 
     def _requests(self, group: Group) -> tuple[Iterable[float], Iterable[int], Iterable[int]]:
         """What stands in requests: few differ, and those that do are read as they are the general way."""
-        columns = {name: group.texts(("request", name)) for name in _REQUEST if ("request", name) in group}
+        paths = [("request", name) for name in _REQUEST if ("request", name) in group]
+        columns = {path[1]: group.texts(path) for path in paths if not group.constant(path)}
         if not columns:
-            return repeat(NO_REQUEST[0]), repeat(NO_REQUEST[1]), repeat(NO_REQUEST[2])
+            same = self._request({path[1]: group.first(path) for path in paths}) if paths else NO_REQUEST
+            return repeat(same[0]), repeat(same[1]), repeat(same[2])
+        columns |= {path[1]: [group.first(path)] * len(group) for path in paths if path[1] not in columns}
         made: dict[tuple[Any, ...], tuple[float, int, int]] = {}
         found = []
         for values in zip(*columns.values(), strict=True):
@@ -157,16 +161,18 @@ class TemplateReader:
 def looked_up(memory: Memory[str, Any], group: Group, path: Path, none: Any) -> list[Any]:
     """What a memory has for the strings of a field, and `none` where there is nothing; strings that it refuses make
     their records no good."""
-    texts = group.texts(path) if path in group else []
-    if not texts:
+    if path not in group:
         return [none] * len(group)
+    if group.constant(path):
+        return [_one(memory, group, slice(None), group.first(path), none)] * len(group)
+    texts = group.texts(path)
     try:
         return [memory[text] for text in texts]
     except (Refused, Unfamiliar, TypeError):
         return [_one(memory, group, row, text, none) for row, text in enumerate(texts)]
 
 
-def _one(memory: Memory[str, Any], group: Group, row: int, text: Any, none: Any) -> Any:
+def _one(memory: Memory[str, Any], group: Group, row: int | slice, text: Any, none: Any) -> Any:
     if text is None:
         return none
     try:

@@ -97,8 +97,7 @@ class ColumnMaker:
     def _answers(self, answers: Sequence[Answer], gathering: Gathering) -> tuple[dict[str, Any], NDArray[np.uint16]]:
         """The columns of the answers, and a flag for log-probabilities."""
         labels, starts, stops, names, classes, texts, logprobs = zip(*answers, strict=True) if answers else [()] * 7
-        scores = np.array(gathering.scores, np.float64)
-        values, places, digits = _two_largest(scores, np.array(starts, np.int64), np.array(stops, np.int64))
+        values, places, digits = _two_largest(*gathering.scored(starts, stops))
         first, second = places.tolist()
         best = map(self._class, labels, classes, names, first)
         said = self._inputs.answers(list(texts))

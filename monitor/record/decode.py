@@ -24,7 +24,7 @@ from monitor.record.hashes import Hashes
 from monitor.record.integrity import Judges
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
-from monitor.record.raw import RawBatch
+from monitor.record.raw import Partition, RawBatch
 from monitor.record.read_record import RecordReader
 from monitor.record.refusal import Refused
 from monitor.record.rejected import Rejected
@@ -89,35 +89,54 @@ class Decoder:
         """`failing`: records that are not looked into, and why."""
         gathering = Gathering()
         general = General(batch, self._reader(gathering), self._limits, failing)
-        plain = [b"" if _headed(batch, at) else general.payload(at) for at in range(len(batch))]
-        found, strange = self._templates.read(plain, batch.timestamps, gathering, general.examine)
-        general.scan([at for at, query in enumerate(found) if query is None])
-        offsets = batch.offsets.tolist()
-        queries: list[Query] = []
+        found, strange = self._templates.read(_plain(batch, general), batch.timestamps, gathering, general.examine)
+        alone = [at for at, query in enumerate(found) if query is None]
+        general.scan(alone)
+        offsets, start, unknown = batch.offsets.tolist(), 0, int(strange.sum())
+        queries: list[Query | None] = []
         places: list[int] = []
         rejected: list[Rejected] = []
-        unknown = 0
-        for at, (query, fields) in enumerate(zip(found, strange.tolist(), strict=True)):
+        for at in alone:
+            queries += found[start:at]
+            places += offsets[start:at]
+            start = at + 1
             try:
-                read, more = general.read(at) if query is None else ([query], fields)
+                read, more = general.read(at)
             except Refused as refusal:
                 size = len(batch.payloads[at])
                 rejected.append(Rejected(batch.partition, offsets[at], refusal.reason, refusal.detail, size))
                 continue
-            if self._erasures:
-                read = self._erasures.left(batch.partition, offsets[at], read)
             queries += read
             places += [offsets[at]] * len(read)
             unknown += more
-        return Decoded(self._maker.make(queries, places, gathering), rejected, unknown)
+        queries += found[start:]
+        places += offsets[start:]
+        kept = self._left(batch.partition, queries, places)
+        return Decoded(self._maker.make(*kept, gathering), rejected, unknown)
+
+    def _left(
+        self, partition: Partition, queries: list[Query | None], places: list[int]
+    ) -> tuple[list[Query], list[int]]:
+        """What erasures leave of the queries, with the offsets of their records; None is none of them by now."""
+        if not self._erasures:
+            return queries, places  # type: ignore[return-value]
+        kept = [
+            (left, place)
+            for query, place in zip(queries, places, strict=True)
+            for left in self._erasures.left(partition, place, [query] if query else [])
+        ]
+        return [query for query, _ in kept], [place for _, place in kept]
 
     def _reader(self, gathering: Gathering) -> RecordReader:
         return RecordReader(self.names, self._hashes, self._limits, gathering)
 
 
-def _headed(batch: RawBatch, at: int) -> bool:
-    """Whether a record has headers, in which attributes of an envelope may stand."""
-    return batch.headers is not None and bool(batch.headers[at])
+def _plain(batch: RawBatch, general: General) -> list[bytes]:
+    """The bytes of the records that may be read by templates; none of those that have headers, in which attributes of
+    an envelope may stand."""
+    if batch.headers is None:
+        return general.payloads
+    return [b"" if headers else payload for payload, headers in zip(general.payloads, batch.headers, strict=True)]
 
 
 def _cut(batch: RawBatch, part: slice) -> RawBatch:

@@ -37,18 +37,21 @@ NO_ANSWER: Final[Answer] = (0, 0, 0, None, 0, "", False)
 LISTS: Final = 0  # stores of numbers
 TENSORS: Final = 1
 IMAGES: Final = 2
+NUMBERS: Final = 3
+AMONG_NUMBERS: Final = 1 << 40  # added to the places of scores that lie there, where they stay
 _BYTE: Final = np.float32(255)
 
 
 @dataclass(slots=True)
 class Gathering:
     """The numbers of a batch: `lists` as they stood, `tensors` as float32, `images` as bytes (0 to 255 for 0 to 1),
-    `scores` of answers."""
+    `scores` of answers; and the `numbers` of records that were read together, inputs and scores as they came."""
 
     lists: array[float] = field(default_factory=lambda: array("d"))
     tensors: array[float] = field(default_factory=lambda: array("f"))
     images: bytearray = field(default_factory=bytearray)
     scores: array[float] = field(default_factory=lambda: array("d"))
+    numbers: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     def add_list(self, numbers: list[float]) -> int:
         """Keep a list of numbers; where it begins. Unfamiliar where it holds anything else (bare words excepted)."""
@@ -58,15 +61,6 @@ class Gathering:
         except TypeError:
             raise Unfamiliar from None
         return start
-
-    def add_numbers(self, numbers: NDArray[np.float64]) -> tuple[int, int]:
-        """Keep the lists of many records, end to end, some of which are inputs and some scores; where they begin among
-        either."""
-        bases = len(self.lists), len(self.scores)
-        content = numbers.tobytes()
-        self.lists.frombytes(content)
-        self.scores.frombytes(content)
-        return bases
 
     def add_scores(self, scores: NDArray[np.float64]) -> int:
         """Keep scores; where they begin."""
@@ -90,7 +84,17 @@ class Gathering:
         """All numbers end to end as float32, and the given starts as places therein."""
         with np.errstate(over="ignore"):  # the sketch bounds them
             lists = np.array(self.lists, np.float64).astype(np.float32)
+            numbers = self.numbers.astype(np.float32)
         images = np.array(self.images, np.uint8).astype(np.float32) / _BYTE
-        bases = np.array([0, len(lists), len(lists) + len(self.tensors)])
-        joined = np.concatenate([lists, np.array(self.tensors, np.float32), images])
+        parts = [lists, np.array(self.tensors, np.float32), images, numbers]
+        bases = np.cumsum([0, *map(len, parts[:-1])])
+        joined = np.concatenate([part for part in parts if len(part)]) if any(map(len, parts)) else lists
         return joined, np.array(starts, np.int64) + bases[np.array(stores, np.int64)]
+
+    def scored(
+        self, starts: Sequence[int], stops: Sequence[int]
+    ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """All scores end to end, and the given starts and stops as places therein."""
+        scores, at = np.array(self.scores, np.float64), np.array([starts, stops], np.int64)
+        places = np.where(at >= AMONG_NUMBERS, at - AMONG_NUMBERS + len(scores), at)
+        return np.concatenate([scores, self.numbers]), places[0], places[1]

@@ -23,16 +23,16 @@ class General:
     def __init__(self, batch: RawBatch, reader: RecordReader, limits: Limits, failing: Mapping[int, str]) -> None:
         self._batch, self._reader, self._limits, self._failing = batch, reader, limits, failing
         self._times = batch.timestamps.tolist()
+        most = limits.record
+        #: The bytes that may be looked into; none of records that are too large, or make the code fail.
+        self.payloads = [payload if len(payload) <= most else b"" for payload in batch.payloads]
+        for at in failing:
+            self.payloads[at] = b""
         self._scanned: dict[int, tuple[int, bool]] = {}
-
-    def payload(self, at: int) -> bytes:
-        """The bytes of a record that may be looked into; none of one that is too large, or makes the code fail."""
-        payload = self._batch.payloads[at]
-        return b"" if len(payload) > self._limits.record or at in self._failing else payload
 
     def scan(self, rows: Sequence[int]) -> None:
         """Count the keys of records that are going to be read."""
-        counts, words = scan(*joined([self.payload(at) for at in rows]))
+        counts, words = scan(*joined([self.payloads[at] for at in rows]))
         self._scanned.update(zip(rows, zip(counts.tolist(), words.tolist(), strict=True), strict=True))
 
     def read(self, at: int) -> tuple[list[Query], int]:
@@ -56,7 +56,7 @@ class General:
         if len(self._batch.payloads[at]) > self._limits.record:
             raise Refused("too-large", "record: too many bytes")
         headers = None if self._batch.headers is None else self._batch.headers[at]
-        document = unwrap(parse(self.payload(at)), *self._scanned[at], headers)
+        document = unwrap(parse(self.payloads[at]), *self._scanned[at], headers)
         if document[1] > self._limits.keys:
             raise Refused("too-large", "record: too many keys")
         return document

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.record.slots import FLOAT, INT, NOTHING, STRING, TRUTH, Slots
 from monitor.record.template import Path, Template
+
+_SHORT: Final = 64  # bytes of strings that are looked at for being all the same
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -20,8 +22,9 @@ class Group:
     """n records of one template, by their places in a batch. `good` (n,) marks those that hold nothing but what can be
     read here; whoever reads a column takes out of it what is not as its schema says."""
 
-    def __init__(self, slots: Slots, text: str, known: Template, places: Ints) -> None:
-        self.known, self.places, self.text = known, places, text
+    def __init__(self, slots: Slots, data: NDArray[np.uint8], text: str, known: Template, places: Ints) -> None:
+        """`text` is `data` byte by byte."""
+        self.known, self.places, self.text, self._data = known, places, text, data
         self._numbers = slots.numbers
         self._slots = slots.slots[slots.rows["first"][places][:, None] + np.arange(len(known.allowed))]
         kinds = self._slots["kind"].astype(np.int64)
@@ -61,6 +64,24 @@ class Group:
             spans = zip(column["start"].tolist(), column["stop"].tolist(), strict=True)
             return [text[start:stop] for start, stop in spans]
         return [self._cell(*one) for one in column.tolist()]
+
+    def constant(self, path: Path) -> bool:
+        """Whether the same scalar stands in a field of all records."""
+        column = self._column(path)
+        one = column[0]
+        if (column["kind"] != one["kind"]).any():
+            return False
+        if one["kind"] != STRING:
+            return bool((column["number"] == one["number"]).all() or one["kind"] == NOTHING)
+        size = one["stop"] - one["start"]
+        if size > _SHORT or (column["stop"] - column["start"] != size).any():
+            return False
+        texts = self._data[column["start"][:, None] + np.arange(size)]
+        return bool((texts == texts[0]).all())
+
+    def first(self, path: Path) -> Any:
+        """What stands in a field of the first record."""
+        return self._cell(*self._column(path)[0].tolist())
 
     def lists(self, path: Path) -> list[tuple[float, ...]]:
         """Lists of numbers of a field; something else where it is none."""

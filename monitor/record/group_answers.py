@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from monitor.record.gathering import NO_ANSWER, Answer, Gathering
+from monitor.record.gathering import AMONG_NUMBERS, NO_ANSWER, Answer, Gathering
 from monitor.record.group import Group, Ints, Mask, numeric
 from monitor.record.hashes import Hashes
 from monitor.record.limits import Limits
@@ -26,11 +26,11 @@ _TEXT: Final = (_OUTPUT, "text")
 _LOGPROBS: Final = (_OUTPUT, "logprobs")
 
 
-def answers(group: Group, base: int, gathering: Gathering, limits: Limits, hashes: Hashes) -> Iterable[Answer]:
-    """The answer of each record; lists of numbers lie from `base` on among the gathering's scores."""
+def answers(group: Group, gathering: Gathering, limits: Limits, hashes: Hashes) -> Iterable[Answer]:
+    """The answer of each record."""
     if not any(path[0] == _OUTPUT and len(path) > 1 for path in group.known.slot) and not group.known.classes:
         return repeat(NO_ANSWER)
-    starts, classes, names = _scores(group, base, gathering, limits)
+    starts, classes, names = _scores(group, gathering, limits)
     starts, stops = _confident(group, starts, classes, gathering)
     return zip(
         _labels(group, hashes),
@@ -43,7 +43,7 @@ def answers(group: Group, base: int, gathering: Gathering, limits: Limits, hashe
     )
 
 
-def _scores(group: Group, base: int, gathering: Gathering, limits: Limits) -> tuple[Ints, Ints, list[str] | None]:
+def _scores(group: Group, gathering: Gathering, limits: Limits) -> tuple[Ints, Ints, list[str] | None]:
     """Where the probabilities of each record start, how many there are, and the names of their classes."""
     if group.known.classes:
         names, table = [name for name, _ in group.known.classes], group.table([at for _, at in group.known.classes])
@@ -51,13 +51,12 @@ def _scores(group: Group, base: int, gathering: Gathering, limits: Limits) -> tu
         start = gathering.add_scores(table)
         return start + len(names) * np.arange(len(group)), np.full(len(group), len(names)), names
     if _PROBABILITIES not in group:
-        nothing = np.full(len(group), base)
-        return nothing, np.zeros(len(group), np.int64), None
+        return np.zeros(len(group), np.int64), np.zeros(len(group), np.int64), None
     starts, stops = group.span(_PROBABILITIES)
     group.good &= stops - starts <= limits.classes
-    starts, stops = starts + base, np.where(group.good, stops, starts) + base
-    group.good &= within(np.frombuffer(gathering.scores), starts, stops)
-    return starts, stops - starts, None
+    stops = np.where(group.good, stops, starts)
+    group.good &= within(gathering.numbers, starts, stops)
+    return starts + AMONG_NUMBERS, stops - starts, None
 
 
 def _confident(group: Group, starts: Ints, classes: Ints, gathering: Gathering) -> tuple[Ints, Ints]:

@@ -8,7 +8,7 @@ from math import prod
 from typing import Final
 
 from detectors.sketch.queries import DENSE, ROWS, TEXT
-from monitor.record.gathering import IMAGES, LISTS, NO_INPUT, Gathering, Input
+from monitor.record.gathering import IMAGES, NO_INPUT, NUMBERS, Gathering, Input
 from monitor.record.group import Group
 from monitor.record.limits import Limits
 from monitor.record.refusal import Refused, Unfamiliar
@@ -17,11 +17,11 @@ from monitor.record.tensors import read_base64, read_shape
 _IMAGE: Final = "UINT8"
 
 
-def inputs(group: Group, base: int, gathering: Gathering, limits: Limits) -> Iterable[Input]:
-    """The input of each record; lists of numbers lie from `base` on among the gathering's."""
+def inputs(group: Group, gathering: Gathering, limits: Limits) -> Iterable[Input]:
+    """The input of each record."""
     kind = group.known.kind_of_input
     if kind in ("vector", "embedding"):
-        return _vectors(group, kind, base, limits)
+        return _vectors(group, kind, limits)
     if kind == "columns":
         return _rows(group)
     if kind == "text":
@@ -29,11 +29,11 @@ def inputs(group: Group, base: int, gathering: Gathering, limits: Limits) -> Ite
     return _images(group, gathering, limits) if kind == "tensor" else repeat(NO_INPUT)
 
 
-def _vectors(group: Group, kind: str, base: int, limits: Limits) -> Iterable[Input]:
+def _vectors(group: Group, kind: str, limits: Limits) -> Iterable[Input]:
     starts, stops = group.span(("input", kind))
     many = stops - starts
     group.good &= (many > 0) & (many <= limits.elements)
-    return zip(repeat(DENSE), zip(many.tolist()), repeat(LISTS), (base + starts).tolist())
+    return zip(repeat(DENSE), zip(many.tolist()), repeat(NUMBERS), starts.tolist())
 
 
 def _rows(group: Group) -> Iterable[Input]:

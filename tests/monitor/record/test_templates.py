@@ -222,6 +222,13 @@ def test_a_bad_record_does_not_spoil_its_template() -> None:
     assert len(decoder._templates._known) == 1
 
 
+def test_unknown_fields_are_counted_once() -> None:
+    good, bad, late = (dumps(record(status=status, x=1, y={"z": 2})) for status in (200, -1, "ok"))
+    together, alone = both(good, bad, good, late, good)
+    assert together.unknown_fields == alone.unknown_fields == 6
+    assert together.rejected == alone.rejected
+
+
 def test_records_with_a_key_twice_have_no_template() -> None:
     assert template({"client": "a", "x": {}}, 1, 3, 0) is None
     same(b'{"client":"a","client":"b","model":"m","time":%d,"input":{"text":"a"}}' % NOON)
