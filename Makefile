@@ -17,7 +17,7 @@ SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite deployment audit sbom format pages chaos fuzz soak bench $(BENCHES:%=bench-%) bench-detection bench-studies constraints clean
+.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite deployment audit sbom format pages manual chaos fuzz soak bench $(BENCHES:%=bench-%) bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -91,6 +91,11 @@ pages: .venv/dev ## Make the generated pages of the manual anew.
 	.venv/bin/probewatch config page > deploy/docs/settings.md
 	.venv/bin/probewatch record page > deploy/docs/record.md
 	.venv/bin/probewatch detectors page > deploy/docs/detectors.md
+	.venv/bin/probewatch siem page deploy/elastic
+	.venv/bin/probewatch detectors attacks --to deploy/docs/attacks
+
+manual: .venv/dev ## The manual as a site, in site/; a link that leads nowhere is an error.
+	.venv/bin/properdocs build --quiet --config-file deploy/manual/properdocs.yml
 
 chaos: servers ## Faults of all kinds on real servers: ROUNDS rounds and KILLS kills, by SEED (printed); half a minute a round.
 	$(PYTEST) -m chaos

@@ -114,6 +114,11 @@ _CONTROL = Mitigation("AML.M0019", "Control Access to AI Models and Data in Prod
 _GUARDRAILS = Mitigation("AML.M0020", "Generative AI Guardrails")
 _TELEMETRY = Mitigation("AML.M0024", "AI Telemetry Logging")
 
+#: By what they do, for recommendations.
+MITIGATIONS: Final[Mapping[str, Mitigation]] = MappingProxyType(
+    {"limit": _LIMIT, "obfuscate": _OBFUSCATE, "control": _CONTROL, "detect": _DETECT, "telemetry": _TELEMETRY}
+)
+
 _PRIVACY = (_LIMIT, _OBFUSCATE, _TELEMETRY)
 
 FAMILIES: Final[Mapping[str, Family]] = MappingProxyType(

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from detectors.taxonomy import FAMILIES
-from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, finding_id
+from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, Point, finding_id
 
 MODEL = "credit"
 CLIENT = "c1.5jg2m4b7xq3vkz6n"
@@ -33,6 +33,13 @@ EXAMPLE = Finding(
     queries=1_280,
     title="Model inversion: confidence of one class climbs",
     reason="The confidence of one class rose in 212 of 240 steps along a chain of similar inputs.",
+    change="Since revision 1: severity rose from medium to high; 308 more queries answered; 2,410 more bits disclosed.",
+    timeline=(
+        Point(STARTED, "seen"),
+        Point(STARTED + 61_000_000, "halfway"),
+        Point(STARTED + 95_000_000, "named", "medium"),
+        Point(STARTED + 412_000_250, "grew", "high"),
+    ),
     evidence=(
         Evidence(
             detector="inversion",
@@ -56,9 +63,16 @@ EXAMPLE = Finding(
     ),
     profile="batch scoring",
     exposure=Exposure(
-        queries=1_600, answered=1_588, output_bits=10_432.5, distinct_inputs=1_590, classes_seen=2, classes_known=2
+        queries=1_600,
+        answered=1_588,
+        output_bits=10_432.5,
+        distinct_inputs=1_590,
+        classes_seen=2,
+        classes_known=2,
+        sweeps=3,
+        trained=41,
     ),
-    response=("throttle", "label-only"),
+    response=("throttle", "label only"),
     lineage=Lineage("inference", 3, 90_211, 118_664, "inversion 1", "9f2c41aa", ("2026-11",)),
     labels={"environment": "production"},
 )
@@ -89,6 +103,12 @@ _names = st.text(max_size=40)
 _moments = st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)  # the years 1 to 9999
 _families = st.sampled_from(sorted(FAMILIES))
 
+points = st.builds(
+    Point,
+    _moments,
+    st.sampled_from(["seen", "halfway", "named", "joined", "grew", "quiet"]),
+    st.none() | st.sampled_from(["low", "medium", "high", "critical"]),
+)
 contributions = st.builds(Contribution, _names, _numbers, st.none() | _numbers, _numbers)
 evidences = st.builds(
     Evidence, _names, _names, _families, _numbers, _numbers, st.lists(contributions, max_size=3).map(tuple)
@@ -117,9 +137,11 @@ findings = st.builds(
     queries=_counts,
     title=_names,
     reason=_names,
+    change=_names,
+    timeline=st.lists(points, max_size=3).map(tuple),
     evidence=st.lists(evidences, max_size=3).map(tuple),
     profile=st.none() | _names,
-    exposure=st.builds(Exposure, _counts, _counts, _numbers, _counts, _counts, _counts),
+    exposure=st.builds(Exposure, _counts, _counts, _numbers, *[_counts] * 5),
     response=st.lists(_names, max_size=2).map(tuple),
     lineage=lineages,
     labels=st.dictionaries(_names, _names, max_size=3),

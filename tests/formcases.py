@@ -24,6 +24,7 @@ HOSTILE: Final = finding(
     model=NASTY[0],
     title=NASTY[2],
     reason=NASTY[1],
+    change=NASTY[2],
     evidence=(Evidence(NASTY[3], NASTY[4], "evasion", 0.5, 3.0, (Contribution(NASTY[1], 4.0, 1.0, 0.5),)),),
     profile=NASTY[4],
     labels={NASTY[0]: NASTY[1], NASTY[2]: NASTY[3], "_id": NASTY[5]},
@@ -41,9 +42,24 @@ CLIMB: Final = Evidence(
 MIXED: Final = Evidence("extraction", "mixup", "extraction", 0.9, 6e6, (Contribution("noisy", 0.7, 0.01, 0.9),))
 
 CASES: Final[dict[str, Finding]] = {
-    "named": finding(revision=1, status="open", title="Model inversion suspected", evidence=(CLIMB,)),
+    "named": finding(
+        revision=1,
+        status="open",
+        title="Model inversion suspected",
+        reason="After 1,280 queries the caller climbs the confidence of one answer from an unnatural start: new highs "
+        "of the confidence 61 (usually 4), near-copies of earlier inputs 97% (usually 5%).",
+        change="New.",
+        evidence=(CLIMB,),
+    ),
     "updated": EXAMPLE,
-    "closed": finding(family="cost", status="closed", severity="medium", revision=7, evidence=()),
+    "closed": finding(
+        family="cost",
+        status="closed",
+        severity="medium",
+        revision=7,
+        evidence=(),
+        change="Closed because nothing new spoke for it in 60 minutes of event time. Its revisions span 2 h 5 min.",
+    ),
     "campaign": finding(
         family="extraction",
         members=("c1.aaaa", "c1.bbbb", "c1.cccc", "c1.dddd"),
@@ -103,6 +119,7 @@ def hostile_findings(draw: st.DrawFn) -> Finding:
         group=draw(st.none() | hostile),
         title=draw(hostile),
         reason=draw(hostile),
+        change=draw(hostile),
         evidence=pieces,
         response=tuple(draw(st.lists(hostile, max_size=2))),
         labels=draw(st.dictionaries(hostile, hostile, max_size=3)),

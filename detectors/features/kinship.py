@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detectors.features.layout import LINKED, REPEAT, record
-from detectors.features.neighbours import changes, dense_distance, signed
+from detectors.features.neighbours import LEAST, UNITS, Room, away, changes, signed
 from detectors.features.numbers import bits
 from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, ROWS, SEGMENTS, TEXT
 
@@ -153,7 +153,7 @@ def mixed(a: np.uint64, b: np.uint64) -> np.uint64:
 def encode(packed: NDArray[np.uint8], centre: NDArray[np.float64], codes: NDArray[np.int64]) -> None:
     """Fill `codes` (TABLES,) with the bucket of a dense sketch in each table: on which sides of the model's mean its
     next BITS components lie."""
-    unit, j = 2.0 ** signed(packed[MAX_WIDTH + SEGMENTS]), 0
+    unit, j = UNITS[signed(packed[MAX_WIDTH + SEGMENTS]) - LEAST], 0
     for table in range(TABLES):
         found = 0
         for _ in range(BITS):
@@ -180,26 +180,28 @@ def remember(index: Index, latest: Latest, number: int, codes: NDArray[np.int64]
 
 @njit(cache=True)
 def partner(
-    index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], codes: NDArray[np.int64], width: int
+    index: Index, latest: Latest, number: int, packed: NDArray[np.uint8], codes: NDArray[np.int64], room: Room
 ) -> tuple[int, float]:
     """The nearest of the model's latest queries that another client sent, and its distance; -1 where there is none, or
     where another client sent the very same input."""
-    own = latest.clients[number % RING]
-    best, least = -1, np.inf
+    own, (rows, far), found = latest.clients[number % RING], room, 0
     for table in range(TABLES):
-        for held in index.buckets[table, codes[table]]:
-            if held <= number - ROOM or held < 0:
-                continue
+        for at in range(BUCKET):
+            held = index.buckets[table, codes[table], at]
             place = held % RING
-            if latest.clients[place] == own or index.looked[place] == number:
+            if held <= number - ROOM or held < 0 or latest.clients[place] == own or index.looked[place] == number:
                 continue
             index.looked[place] = number
-            distance = dense_distance(packed, latest.sketches[place], width)
-            if distance == 0.0:
-                return -1, 0.0
-            if distance < least:
-                best, least = held, distance
-    return best, least
+            rows[found] = place
+            found += 1
+    away(DENSE, packed, latest.sketches, rows[:found], far)
+    best, least = -1, np.inf
+    for at in range(found):
+        if far[at] == 0.0:
+            return -1, 0.0
+        if far[at] < least:
+            best, least = rows[at], far[at]
+    return (number - (number - best) % RING if best >= 0 else -1), least
 
 
 @njit(cache=True)
@@ -289,17 +291,28 @@ def patch_key(packed: NDArray[np.uint8], mask: np.uint64) -> np.uint64:
 
 @njit(cache=True)
 def dense_meetings(
-    index: Index, latest: Latest, come: Arrivals, i: int, known: Known, codes: NDArray[np.int64], out: Links
+    index: Index,
+    latest: Latest,
+    come: Arrivals,
+    i: int,
+    known: Known,
+    codes: NDArray[np.int64],
+    room: Room,
+    out: Links,
 ) -> None:
     """Near inputs, and the same few changed places on different bases."""
     number, packed, entry = come.first + i, come.sketches[i], come.events[i]
     if len(known.centre) == 0:
         return
     encode(packed, known.centre, codes)
-    other, distance = partner(index, latest, number, packed, codes, len(known.centre))
+    other, distance = partner(index, latest, number, packed, codes, room)
     remember(index, latest, number, codes)
     mask = np.uint64(entry.mask) if entry.flags & LINKED else np.uint64(0)
-    if other >= 0 and distance < known.widest and distance < known.limit * usual(packed, come.clients[i], codes, known):
+    if (
+        other >= 0
+        and distance < known.widest
+        and distance < known.limit * usual(packed, come.clients[i], codes, known, room)
+    ):
         note(out, i, NEAR, other, known)
         mask = changes(DENSE, packed, latest.sketches[other % RING])
     key = patch_key(packed, mask)
@@ -332,7 +345,7 @@ def order_meetings(index: Index, come: Arrivals, i: int, known: Known, out: Link
 def link(kind: int, index: Index, latest: Latest, come: Arrivals, known: Known, out: Links) -> None:
     """Look for partners of n queries in turn, and leave each in the index. A client's exact repeats are passed over: a
     poller beside a popular input must not tie everybody together."""
-    codes = np.empty(TABLES, np.int64)
+    codes, room = np.empty(TABLES, np.int64), (np.empty(TABLES * BUCKET, np.int64), np.empty(TABLES * BUCKET))
     for i in range(len(come.clients)):
         out.partner[i], out.channel[i], out.rare[i], out.met[i] = -1, -1, False, 0
         if come.events[i].flags & REPEAT:
@@ -342,7 +355,7 @@ def link(kind: int, index: Index, latest: Latest, come: Arrivals, known: Known, 
         elif kind == TEXT:
             text_meetings(index, come, i, known, out)
         elif kind == DENSE:
-            dense_meetings(index, latest, come, i, known, codes, out)
+            dense_meetings(index, latest, come, i, known, codes, room, out)
         order_meetings(index, come, i, known, out)
 
 
@@ -374,17 +387,22 @@ def again(index: Index, latest: Latest, first: int, stop: int, known: Known) -> 
 
 
 @njit(cache=True)
-def usual(packed: NDArray[np.uint8], client: np.uint64, codes: NDArray[np.int64], known: Known) -> float:
+def usual(packed: NDArray[np.uint8], client: np.uint64, codes: NDArray[np.int64], known: Known, room: Room) -> float:
     """How far ordinary inputs lie apart where a sketch is: its distance to the CROWDED-th nearest other client among
     the model's samples, infinite where its buckets hold fewer (the density of a neighbourhood: Breunig et al., SIGMOD
     2000). Pictures without contrast, or of one scene, lie close together without any two clients being one."""
     least, owners = np.full(CROWDED, np.inf), np.zeros(CROWDED, np.uint64)
+    (rows, far), found = room, 0
     for table in range(TABLES):
-        for a in known.buckets[table, codes[table]]:
-            if a >= 0 and known.clients[a] != client:
-                distance = dense_distance(packed, known.sketches[a], len(known.centre))
-                if distance < least[CROWDED - 1]:
-                    insert(least, owners, distance, known.clients[a])
+        for at in range(BUCKET):
+            sample = known.buckets[table, codes[table], at]
+            if sample >= 0 and known.clients[sample] != client:
+                rows[found] = sample
+                found += 1
+    away(DENSE, packed, known.sketches, rows[:found], far)
+    for at in range(found):
+        if far[at] < least[CROWDED - 1]:
+            insert(least, owners, far[at], known.clients[rows[at]])
     return float(least[CROWDED - 1])
 
 
@@ -407,12 +425,17 @@ def insert(least: NDArray[np.float64], owners: NDArray[np.uint64], distance: flo
 def crossings(sketches: NDArray[np.uint8], clients: NDArray[np.uint64], known: Known, out: NDArray[np.float64]) -> None:
     """Fill `out` (n, 2) with each sample's distance to the nearest of another client, and with what is usual there.
     Where another client sent the very same input both are infinite: such a query makes no link."""
-    codes = np.empty(TABLES, np.int64)
-    for a in range(len(sketches)):
-        encode(sketches[a], known.centre, codes)
-        least = np.inf
-        for b in range(len(sketches)):
+    codes, n = np.empty(TABLES, np.int64), len(sketches)
+    rows, far = np.empty(max(n, TABLES * BUCKET), np.int64), np.empty(max(n, TABLES * BUCKET))
+    for a in range(n):
+        own, least, found = sketches[a], np.inf, 0
+        encode(own, known.centre, codes)
+        for b in range(n):
             if clients[a] != clients[b]:
-                least = min(least, dense_distance(sketches[a], sketches[b], len(known.centre)))
+                rows[found] = b
+                found += 1
+        away(DENSE, own, sketches, rows[:found], far)
+        for at in range(found):
+            least = min(least, far[at])
         out[a, 0] = least if least > 0.0 else np.inf
-        out[a, 1] = usual(sketches[a], clients[a], codes, known)
+        out[a, 1] = usual(own, clients[a], codes, known, (rows, far))

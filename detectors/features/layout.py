@@ -75,7 +75,7 @@ ENTRY: Final = record(
 )
 
 #: One client of one model. `touched` is the model's query count at its last query (least recently used leaves first);
-#: `*_short` are moving averages over about ten queries, `*_long` over all of them.
+#: `*_short` are moving averages over about ten queries, `*_long` over all of them; `swept`, `trained` end at 65,535.
 HEADER: Final = record(
     [
         ("count", "i8"),
@@ -93,8 +93,11 @@ HEADER: Final = record(
         ("output_long", "f4"),
         ("lag", "u4"),
         ("blocks", "i4"),
+        ("swept", "u2"),  # records of which one column was asked with every value that it is known to have
+        ("trained", "u2"),  # different inputs that the model was trained on
     ]
 )
+MOST_COUNTED: Final = 65_535
 
 REFUSED: Final = 1  # failure of an entry: 401 or 403
 FAILED: Final = 2  # failure of an entry: 5xx or 429
@@ -105,6 +108,16 @@ OTHER_CEILING: Final = 8 << 10
 FIXED: Final = (
     HEADER.itemsize + 4 * TRAIL + 4 * PAGES + 16 + 16 + 32 + 240
 )  # header, trail, pages, names, classes, tests
+
+
+def headers(array: Any) -> Any:
+    """Headers as this program has them, from those of an earlier form: what that form did not count begins at 0."""
+    if array.dtype == HEADER:
+        return array
+    widened = np.zeros(array.shape, HEADER)
+    for name in array.dtype.names:
+        widened[name] = array[name]
+    return widened
 
 
 def window_pages(kind: int, sketch: int) -> int:

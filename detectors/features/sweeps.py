@@ -51,6 +51,19 @@ def moved_column(entry: Any) -> int:
 
 
 @njit(cache=True)
+def completes(entry: Any, window: Any, domain: Floats) -> bool:
+    """Whether a row, which is not in the window yet, is the last one of a sweep: with it, and with the base, one column
+    of one record has been asked with as many values as `domain` (columns,) counts for it."""
+    column = moved_column(entry)
+    if column < 0 or column >= len(domain):
+        return False
+    moves = 1
+    for i in range(len(window)):
+        moves += window[i].base == entry.base and moved_column(window[i]) == column
+    return bool(moves + 1 == int(max(domain[column], 2.0)))
+
+
+@njit(cache=True)
 def groups(window: Any, column: int, domain: Floats, out: Floats) -> None:
     """Fill sweep_bases, largest_group and domain_covered for one column."""
     n = len(window)

@@ -20,6 +20,7 @@ from detectors.features.layout import (
     FLIP,
     HEADER,
     LINKED,
+    MOST_COUNTED,
     OTHER_VERSION,
     PAGE,
     REPEAT,
@@ -27,9 +28,10 @@ from detectors.features.layout import (
     SAME_PATCH,
     STAR,
     TRAIL,
+    TRAINED,
 )
 from detectors.features.manifold import residual
-from detectors.features.neighbours import changes, nearest, unpack_dense
+from detectors.features.neighbours import Room, changes, nearest, unpack_dense
 from detectors.features.numbers import bits
 from detectors.features.routing import patched, route
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS, SEGMENTS, TEXT
@@ -46,6 +48,9 @@ SHORT: Final = 0.1  # weight of the newest query in a short moving average
 JITTER: Final = 0.26  # distance per changed cell up to which a row only moved within coarse bins
 ROW_LINK: Final = 1.5  # distance up to which rows are linked
 TEXT_LINK: Final = 0.5  # share of changed MinHash bytes up to which texts are linked
+ACQUAINTED: Final = (
+    256  # queries of a model after which the values of its columns are known well enough to count sweeps
+)
 
 
 class State(NamedTuple):
@@ -117,10 +122,14 @@ def room(n: int, sketch: int) -> Out:
 @njit(cache=True)
 def repeated(trail: NDArray[np.uint32], count: int, mark: np.uint32) -> int:
     """The latest earlier query with the same exact hash (without the version in its two lowest bits); -1: none."""
-    best = -1
-    for query in range(max(0, count - TRAIL), count):
-        if (trail[query % TRAIL] ^ mark) & np.uint32(0xFFFFFFFC) == 0:
-            best = query
+    met = 0
+    for at in range(min(count, TRAIL)):  # mostly none, and told soonest by a pass in the order of memory
+        met += (trail[at] ^ mark) < 4
+    if met == 0:
+        return -1
+    best = count - 1
+    while (trail[best % TRAIL] ^ mark) & np.uint32(0xFFFFFFFC):
+        best -= 1
     return best
 
 
@@ -146,6 +155,7 @@ def relate(
     slot: int,
     baseline: Baseline,
     rooted: bool,
+    near_by: Room,
 ) -> int:
     """Fill near, base, distance, far, step, mask, cosine and flags of a query from its client's window.
 
@@ -154,7 +164,7 @@ def relate(
     count = state.headers[slot].count
     pages, sketches = state.pages[slot], state.sketches
     window = len(pages) * PAGE
-    best, entry.distance, entry.far = nearest(kind, packed, width, count, pages, sketches)
+    best, entry.distance, entry.far = nearest(kind, packed, count, pages, sketches, near_by)
     entry.base, entry.mask, entry.flags, entry.cosine = count, 0, 0, 0
     entry.step = np.nan
     if not rooted:
@@ -302,6 +312,20 @@ def gather(state: State, slot: int, window: Any) -> int:
 
 
 @njit(cache=True)
+def expose(kind: int, entry: Any, state: State, slot: int, baseline: Baseline, window: Any) -> None:
+    """Count what a query, which is not in the window yet, tells its client of records: a whole sweep over a column, a
+    record that the model was trained on."""
+    header = state.headers[slot]
+    if entry.flags & REPEAT:
+        return
+    if entry.flags & TRAINED and header.trained < MOST_COUNTED:
+        header.trained += 1
+    swept = kind == ROWS and sweeps.moved_column(entry) >= 0  # looked at first: it spares a copy of the window
+    if swept and header.swept < MOST_COUNTED and state.control[1] >= ACQUAINTED:
+        header.swept += sweeps.completes(entry, window[: gather(state, slot, window)], baseline.domain)
+
+
+@njit(cache=True)
 def block(
     kind: int,
     window: Any,
@@ -363,7 +387,8 @@ def walk(
     `rooted` queries come from another window: the base that they know from there stays, unless they are linked here.
     """
     floats = np.zeros((3, MAX_WIDTH), np.float32)
-    scratch = np.empty(state.pages.shape[1] * PAGE, ENTRY)
+    window = state.pages.shape[1] * PAGE
+    scratch, near_by = np.empty(window, ENTRY), (np.empty(window, np.int64), np.empty(window))
     columns = steps.sketches.shape[1] // 2 if kind == ROWS else 0
     trained = len(steps.trained) > 0
     blocks = 0
@@ -378,7 +403,7 @@ def walk(
             else:
                 entry.error = np.nan
             entry.root_error = entry.error
-        neighbour = relate(kind, width, entry, packed, floats, state, slot, baseline, rooted)
+        neighbour = relate(kind, width, entry, packed, floats, state, slot, baseline, rooted, near_by)
         if kind == ROWS:
             judge_row(entry, packed, baseline)
         mark = np.uint32(steps.exact[i] >> np.uint64(32)) & np.uint32(0xFFFFFFFC) | np.uint32(entry.version & 3)
@@ -388,6 +413,7 @@ def walk(
         if trained:
             training.recognise(entry, steps.trained[i])
         route(kind, i, entry, packed, neighbour, state, slot, out)
+        expose(kind, entry, state, slot, baseline, scratch)
         keep(entry, packed, state, slot)
         account(header, entry, state.classes[slot], steps.sizes[i, 0], steps.sizes[i, 1], steps.offsets[i])
         state.control[1] += 1

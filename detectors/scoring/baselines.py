@@ -63,7 +63,7 @@ def fit(kind: int, width: int, lesson: Lesson, near: Floats, baseline: Baseline)
     sketches, labels = lesson.sketches, lesson.labels
     baseline = own(lesson.own, baseline)
     if kind == DENSE and len(sketches) and width > 0:
-        return manifold(width, unpack(sketches), labels, scales(width, lesson, near, baseline))
+        return manifold(width, unpack(sketches), labels, scales(lesson, near, baseline))
     if kind == ROWS:
         _, first = np.unique(sketches, axis=0, return_index=True)  # a poller's row says once what goes together
         distinct = np.sort(first)
@@ -89,7 +89,7 @@ def unpack(sketches: NDArray[np.uint8]) -> NDArray[np.float32]:
     return floats
 
 
-def scales(width: int, lesson: Lesson, near: Floats, baseline: Baseline) -> Baseline:
+def scales(lesson: Lesson, near: Floats, baseline: Baseline) -> Baseline:
     """Distances: of random pairs (neighbours in the sample that come from different clients), and of nearest ones.
 
     While too few clients have met, a prior speaks: two random inputs lie 0.7 of their norm apart. On real ones it is
@@ -98,7 +98,7 @@ def scales(width: int, lesson: Lesson, near: Floats, baseline: Baseline) -> Base
     """
     sketches, strangers = lesson.sketches, met(lesson.clients)
     if len(strangers) >= STRANGERS:
-        apart = float(np.median([dense_distance(sketches[i], sketches[i - 1], width) for i in strangers.tolist()]))
+        apart = float(np.median([dense_distance(sketches[i], sketches[i - 1]) for i in strangers.tolist()]))
     else:
         norms = np.linalg.norm(unpack(sketches).astype(np.float64), axis=1)
         apart = APART * float(np.median(norms))
@@ -107,10 +107,10 @@ def scales(width: int, lesson: Lesson, near: Floats, baseline: Baseline) -> Base
     if apart <= 0 or usual <= 0:
         return baseline
     link = LINK * usual
-    return baseline._replace(near=usual, apart=apart, link=link, links=links(width, lesson, link))
+    return baseline._replace(near=usual, apart=apart, link=link, links=links(lesson, link))
 
 
-def links(width: int, lesson: Lesson, link: float) -> Floats:
+def links(lesson: Lesson, link: float) -> Floats:
     """The distance under which a query of each label is linked: what 5 % of inputs come below by chance, by label.
 
     Chance is the nearest of 64 inputs of other clients, so that nobody's own chain is the measure. Labels whose inputs
@@ -119,7 +119,7 @@ def links(width: int, lesson: Lesson, link: float) -> Floats:
     alarms is set by the local density of natural inputs (Hooda et al., ICML workshop 2023).
     """
     found = np.full(len(lesson.sketches), np.nan)
-    nearest_stranger(lesson.sketches, lesson.clients, width, CROWD, found)
+    nearest_stranger(lesson.sketches, lesson.clients, CROWD, found)
     known = np.isfinite(found)
     if known.sum() < CROWD:
         return np.zeros(0)

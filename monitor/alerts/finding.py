@@ -9,6 +9,7 @@ from typing import Any, Literal
 Status = Literal["open", "updated", "closed"]
 Tier = Literal["named", "novelty", "operations"]
 Severity = Literal["low", "medium", "high", "critical"]
+Event = Literal["seen", "halfway", "named", "joined", "grew", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What the client may have got so far: estimates, from counts that the window and the client's totals keep."""
+    """What the client may have got so far, counted over all of its queries; the bits are an estimate.
+
+    `sweeps` are records of which one column was asked with every value that the model had seen in it by then (rows
+    alone, from a model's 257th query on); `trained` are different inputs that the model was trained on (with training
+    fingerprints alone). Both stay at 65,535."""
 
     queries: int
     answered: int
@@ -44,6 +49,18 @@ class Exposure:
     distinct_inputs: int
     classes_seen: int
     classes_known: int
+    sweeps: int = 0
+    trained: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A moment in the life of a finding: its event time (microseconds since 1970), what happened, and the severity
+    from then on (None before the finding opened)."""
+
+    at: int
+    event: Event
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +82,8 @@ class Finding:
 
     Identity (model, client, family, episode) makes `finding`; evidence grows in revisions under it. `client` is a
     pseudonym in text form; `members` are those of a campaign. `queries` counts the client's queries of that model
-    when the finding first opened. `risk` is 0 to 100. `budget` is the e-value that had to be beaten.
+    when the finding first opened. `risk` is 0 to 100. `budget` is the e-value that had to be beaten. `change` says in
+    a sentence what is new since the revision before, or why the finding was closed; `timeline` is in order.
     """
 
     finding: str
@@ -87,6 +105,8 @@ class Finding:
     queries: int
     title: str
     reason: str
+    change: str = ""
+    timeline: tuple[Point, ...] = ()
     evidence: tuple[Evidence, ...]
     profile: str | None
     exposure: Exposure
@@ -118,5 +138,6 @@ def rebuilt(tree: dict[str, Any]) -> Finding:
     )
     lineage = Lineage(**{**tree["lineage"], "key_epochs": tuple(tree["lineage"]["key_epochs"])})
     parts = {"evidence": evidence, "lineage": lineage, "exposure": Exposure(**tree["exposure"])}
-    lists = {"members": tuple(tree["members"]), "response": tuple(tree["response"])}
+    timeline = tuple(Point(**point) for point in tree.get("timeline", ()))
+    lists = {"members": tuple(tree["members"]), "response": tuple(tree["response"]), "timeline": timeline}
     return Finding(**{**tree, **parts, **lists})

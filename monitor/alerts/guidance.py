@@ -10,6 +10,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from detectors.taxonomy import GAP
+from monitor.alerts.finding import Finding
+
+FOLDED: Final = "folded"  # label of the finding about a storm
+FLOOD: Final = ("access", "flood")  # detector and test that speak of a flood of names
+
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
@@ -90,3 +96,36 @@ GUIDANCE: Final[Mapping[str, Guidance]] = MappingProxyType(
         ),
     }
 )
+
+STORM_GUIDANCE: Final = Guidance(
+    "That findings come faster than anybody can read them: to hide one attack among many, or by many accounts at once.",
+    "A release that changed what every client sends, an outage with its retries, or a budget that is set too high.",
+    "Did a release or an outage begin then? Findings of a higher severity have places of their own: read those first.",
+)
+FLOOD_GUIDANCE: Final = Guidance(
+    "Room: new names drive out what is remembered of others, so that a slow attack is forgotten.",
+    "A launch, an integrator that gives every user a name, or a gateway that names each session.",
+    "Do the new names come back? Names that are used once are made up, or are sessions. Raise engine.clients if not.",
+)
+
+
+def guidance(finding: Finding) -> Guidance:
+    """What an analyst is told beside the finding; a storm and a flood have words of their own."""
+    if FOLDED in finding.labels:
+        return STORM_GUIDANCE
+    first = finding.evidence[0] if finding.evidence else None
+    if first is not None and (first.detector, first.test) == FLOOD:
+        return FLOOD_GUIDANCE
+    return GUIDANCE[finding.family]
+
+
+def checks(finding: Finding) -> tuple[str, ...]:
+    """Commands that show more of the finding, one a line, to be run where the settings are."""
+    if finding.family == GAP:
+        return (f"probewatch alerts show {finding.finding[:12]}", "probewatch status", "probewatch dead-letters list")
+    known = (f"probewatch alerts show {finding.finding[:12]}", "probewatch status")
+    if FOLDED in finding.labels or not finding.evidence:
+        return known
+    asked = f"probewatch detectors explain {finding.evidence[0].detector}"
+    who = ("probewatch pseudonym",) if finding.client is not None or finding.members else ()
+    return (known[0], asked, *who)

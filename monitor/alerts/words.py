@@ -17,6 +17,7 @@ _DAMPING: Final = 0.3  # so that 0.02 beside 0 is not called infinitely far
 #: What each test claims, by detector and test.
 TESTS: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "access/flood": "comes under ever new names, which drive out others",
         "access/keys": "tries many keys from one place",
         "access/models": "asks for models that it may not use",
         "attribute/sweep": "asks the same record with every value of a sensitive column",
@@ -139,6 +140,7 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "bias_maps": "different biases",
         "big_clusters": "clusters of five and more",
         "cluster_size": "queries around one base",
+        "clients_evicted": "clients that had to leave in an hour",
         "clusters": "clusters per input",
         "column_entropy": "evenness over the columns",
         "confidence_trend": "trend of the confidence",
@@ -189,6 +191,7 @@ NUMBERS: Final[Mapping[str, str]] = MappingProxyType(
         "size_growth": "growth of the inputs (log)",
         "step_autocorrelation": "period in the steps",
         "step_period": "length of that period",
+        "suspects_evicted": "suspects among them",
         "straight": "straightness of the path (-1 to 1)",
         "stream": "which of its queries this is about (0: all, 1: linked, 2: unlike the model's)",
         "stream_share": "share of its queries that this is about",

@@ -134,24 +134,28 @@ def write_list(found: Sequence[Finding], *, json: bool = False) -> None:
 
 
 def _write_finding(revisions: Sequence[Finding]) -> None:
+    from monitor.formats.briefing import brief
     from monitor.formats.native import moment
+    from monitor.formats.texts import cleaned
 
-    last = revisions[-1]
-    click.echo(f"{click.style(_plain(last.title), bold=True)}\n{_plain(last.reason)}\n")
+    last = cleaned(revisions[-1])
+    told = brief(last)
+    click.echo(f"{click.style(last.title, bold=True)}\n{last.reason}\n")
     who = last.client or ", ".join(last.members)
-    exposure = last.exposure
-    rows = {
-        "finding": last.finding,
-        "model": _plain(last.model),
-        "client": who,
-        "severity": f"{last.severity}, risk {last.risk:.0f}, e-value {last.evalue:.3g} against {last.budget:.3g}",
-        "exposure": f"{exposure.answered} of {exposure.queries} queries answered, {exposure.output_bits:.0f} bits,"
-        f" {exposure.classes_seen} of {exposure.classes_known} classes",
-        "log": f"{last.lineage.topic}-{last.lineage.partition},"
-        f" offsets {last.lineage.first_offset} to {last.lineage.last_offset}",
-        "respond": "; ".join(last.response),
-    }
-    for name, value in rows.items():
+    rows = (
+        ("finding", last.finding),
+        ("model", last.model),
+        ("client", who),
+        ("severity", f"{last.severity}, risk {last.risk:.0f}, e-value {last.evalue:.3g} against {last.budget:.3g}"),
+        *((("nearest", told.profile),) if told.profile else ()),
+        ("exposure", told.exposure),
+        *(("timeline", line) for line in told.timeline),
+        ("respond", told.response),
+        ("doubt", f"A false alarm if: {told.false_alarm} {told.look}"),
+        *(("check", line) for line in told.checks[1:]),
+        ("log", told.lineage),
+    )
+    for name, value in rows:
         click.echo(f"{name:9} {value}")
     for evidence in sorted(last.evidence, key=lambda one: -one.evalue)[:_EVIDENCE]:
         click.echo(
@@ -162,6 +166,8 @@ def _write_finding(revisions: Sequence[Finding]) -> None:
             click.echo(f"          {part.feature} = {part.value:.4g}, usual {usual}")
     for one in revisions:
         click.echo(f"revision  {one.revision} {one.status} {moment(one.updated_at)} {one.severity}")
+        if one.change:
+            click.echo(f"          {_plain(one.change)}")
 
 
 def _plain(text: str) -> str:

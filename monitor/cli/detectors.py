@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -76,6 +77,27 @@ def page() -> None:
     from monitor.runtime.engines import detector_classes
 
     click.echo(detectors_page(detector_classes().values()), nl=False)
+
+
+@command.command()
+@click.option(
+    "--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder of the pages; it is made."
+)
+def attacks(to: Path) -> None:
+    """Write the pages of the manual about attacks, one for each family.
+
+    Example: probewatch detectors attacks --to attacks
+    """
+    from monitor.console.attacks import attack_pages
+    from monitor.runtime.engines import detector_classes
+
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        for name, text in attack_pages(list(detector_classes().values())).items():
+            (to / name).write_text(text, encoding="utf-8")
+    except OSError as problem:
+        mend = "choose a folder that you may write"
+        raise Trouble(what=f"the pages cannot be written: {problem.strerror}", where=str(to), mend=mend) from None
 
 
 def _about(detector: type[Detector]) -> dict[str, Any]:

@@ -21,6 +21,19 @@ def command() -> None:
 @command.command()
 @config_file
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="A new file; only its owner can read it.")
+def pseudonyms(config: Path | None, to: Path) -> None:
+    """Write the key of pseudonyms to a file, for a gateway that has to know clients again.
+
+    Whoever has it can test guesses of names. Nobody gets from it to the secret, or to the key of sketches.
+
+    Example: probewatch key pseudonyms --config probewatch.toml --to /etc/gateway/pseudonyms.key
+    """
+    _export(config, to, "pseudonyms")
+
+
+@command.command()
+@config_file
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="A new file; only its owner can read it.")
 def sketches(config: Path | None, to: Path) -> None:
     """Write the key of sketches to a file, for `keys.sketches`.
 
@@ -29,6 +42,11 @@ def sketches(config: Path | None, to: Path) -> None:
 
     Example: probewatch key sketches --config probewatch.toml --to /etc/probewatch/sketches.key
     """
+    _export(config, to, "sketches")
+
+
+def _export(config: Path | None, to: Path, use: str) -> None:
+    """Write the key of one use to a new file, behind a line in the audit log."""
     import os
     from base64 import b64encode
 
@@ -39,10 +57,10 @@ def sketches(config: Path | None, to: Path) -> None:
 
     settings = loaded(config).settings
     keys = keys_of(settings.keys)
-    append(audit_path(settings), datetime.now(UTC), "key use", 1, keys.epoch, {"by": "key sketches"})
+    append(audit_path(settings), datetime.now(UTC), "key use", 1, keys.epoch, {"by": f"key {use}"})
     try:
         with os.fdopen(os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(b64encode(keys.sketches) + b"\n")
+            file.write(b64encode(getattr(keys, use)) + b"\n")
     except OSError as problem:
         mend = "choose a path that is free and that you may write"
         raise Trouble(what=f"the key cannot be written: {problem.strerror}", where=str(to), mend=mend) from None

@@ -22,6 +22,7 @@ COMMANDS: Final = MappingProxyType(
         "status": ("status", "Say what is still learning, and what that means."),
         "check": ("check", "Check settings, keys, connections, and what each detector can see."),
         "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
+        "sinks": ("sinks", "Look at the sinks of the settings, and send a test through one."),
         "dead-letters": ("deadletters", "Look at what could not be read or delivered."),
         "profile": ("profile", "Name a new kind of traffic: the lines to add to the settings."),
         "detectors": ("detectors", "List the detectors, or explain one."),
@@ -32,7 +33,7 @@ COMMANDS: Final = MappingProxyType(
         "key": ("key", "Prepare another key of pseudonyms."),
         "audit": ("audit", "Check that nobody has changed the audit log."),
         "record": ("record", "What a record of a query looks like."),
-        "siem": ("siem", "Prepare Elasticsearch and Kibana for alerts."),
+        "siem": ("siem", "Prepare Elasticsearch or OpenSearch, and their dashboards, for alerts."),
         "demo": ("demo", "Show a recorded attack day, end to end."),
     }
 )

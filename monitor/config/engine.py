@@ -90,5 +90,9 @@ class EngineSettings(BaseModel):
     revisions: int = Field(default=32, ge=2, le=1_000)
     """Revisions of one finding, at most; the last place is kept for its closing."""
 
+    small_cell: int = Field(default=5, ge=1, le=1_000)
+    """What is usual for a model, and its profiles of ordinary traffic, stand in findings once so many clients have
+    taught them: the usual value of two clients would tell the one about the other."""
+
     known: dict[str, ModelSettings] = Field(default_factory=dict)
     """What you know of each model, by its name in the records."""

@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from monitor.config.secret import Secret
-from monitor.config.sinks import Address
+from monitor.config.transport import Address
 
 
 class BucketSettings(BaseModel):

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from monitor.config.engine import EngineSettings
 from monitor.config.keys import KeySettings
 from monitor.config.records import RecordSettings
+from monitor.config.response import ResponseSettings
 from monitor.config.runtime import HealthSettings, LogSettings, RuntimeSettings
 from monitor.config.sinks import OutboxSettings, SinkSettings
 from monitor.config.sources import FileSettings, KafkaSettings
@@ -62,6 +63,9 @@ class Settings(BaseModel):
         default_factory=dict
     )
     """Where alerts go, each sink under a name that you choose. Without any they stay in the outbox, for `alerts`."""
+
+    response: ResponseSettings = Field(default_factory=ResponseSettings)
+    """What gateways are told to do about clients."""
 
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
     """Where the daemon keeps what it knows, and how often."""

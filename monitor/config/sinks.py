@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from monitor.config.delivery import DeliverySettings, LinkedSettings
 from monitor.config.secret import Secret
+from monitor.config.streams import KafkaSinkSettings, SyslogSettings
+from monitor.config.targets import (
+    AlertmanagerSettings,
+    OpenSearchSettings,
+    PagerDutySettings,
+    SentinelSettings,
+    SlackSettings,
+    SplunkSettings,
+    TeamsSettings,
+    WebhookSettings,
+)
+from monitor.config.transport import CONFIG, Address, BasicAuth, TlsSettings
 
-_CONFIG = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-def address_problem(text: str) -> str | None:
-    """What is wrong with an address of http or https, in words that do not repeat it; None where nothing is."""
-    try:
-        parts = urlsplit(text)
-        fit = parts.hostname is not None and parts.scheme in {"http", "https"} and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket too few
-        fit = False
-    if not fit:
-        return "it should be an address such as https://search.example.org:9200"
-    if parts.username is not None or parts.password is not None:
-        return "user and password do not belong into an address; name a secret instead"
-    return None
-
-
-def _address(text: str) -> str:
-    problem = address_problem(text)
-    if problem is not None:
-        raise ValueError(problem)
-    return text
-
-
-Address = Annotated[str, AfterValidator(_address)]
+LineForm = Literal["native", "ecs", "ocsf", "asim", "cef", "leef", "gelf", "syslog", "otel"]
 
 
 class OutboxSettings(BaseModel):
     """How much the outbox keeps. Alerts that have not been delivered are never dropped."""
 
-    model_config = _CONFIG
+    model_config = CONFIG
 
     waiting: int = Field(default=100_000, ge=1, le=10_000_000)
     """Alerts that may wait for one sink; beyond that reading stops until the sink takes them again."""
@@ -64,40 +51,8 @@ class OutboxSettings(BaseModel):
     """Bytes of one such record that are kept, at most; of a longer one none are."""
 
 
-class TlsSettings(BaseModel):
-    """How the far side proves who it is, and how we do."""
-
-    model_config = _CONFIG
-
-    ca_file: Path | None = None
-    """Certificates of the authorities to trust (PEM); without it those of the system."""
-
-    certificate_file: Path | None = None
-    """Our own certificate (PEM), where the far side asks for one."""
-
-    key_file: Path | None = None
-    """The key of our certificate (PEM); without it the certificate's file holds it."""
-
-    verify: bool = True
-    """Whether the far side's certificate is checked. Switch it off for a trial only."""
-
-
-class BasicAuth(BaseModel):
-    """A user and the password."""
-
-    model_config = _CONFIG
-
-    user: str = Field(min_length=1)
-    """Name of the user."""
-
-    password: Secret
-    """Where the password is kept."""
-
-
-class ElasticsearchSettings(BaseModel):
+class ElasticsearchSettings(DeliverySettings, LinkedSettings):
     """A data stream of Elasticsearch 8.14 or later, as ECS documents."""
-
-    model_config = _CONFIG
 
     type: Literal["elasticsearch"]
     """This kind of sink."""
@@ -135,41 +90,8 @@ class ElasticsearchSettings(BaseModel):
         return self
 
 
-class WebhookSettings(BaseModel):
-    """A receiver of signed webhooks (Standard Webhooks 1.0.0), one request for each alert, in the native form."""
-
-    model_config = _CONFIG
-
-    type: Literal["webhook"]
-    """This kind of sink."""
-
-    url: Secret
-    """Where the receiver's address is kept. It counts as a secret, because such addresses often carry a token."""
-
-    secrets: tuple[Secret, ...] = Field(min_length=1)
-    """Where the signing secrets are kept, each `whsec_` and Base64 of 24 to 64 bytes. While one is being exchanged for
-    another, give both: each request then carries a signature by either."""
-
-    tls: TlsSettings = TlsSettings()
-    """Certificates."""
-
-    proxy: Address | None = None
-    """Address of an HTTP proxy on the way. It resolves the receiver's name, so that its own rules say which addresses
-    can be reached."""
-
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    """Networks that are not public and that the receiver may lie in, such as `10.1.0.0/16`. Without any, public
-    addresses alone are connected to, whatever the receiver's name resolves to; link-local addresses and the metadata
-    services of clouds never are."""
-
-    timeout_s: float = Field(default=15.0, gt=0, le=120)
-    """Seconds to wait for an answer."""
-
-
-class FileSettings(BaseModel):
-    """A file to which alerts are appended in the native form, one a line."""
-
-    model_config = _CONFIG
+class FileSettings(DeliverySettings, LinkedSettings):
+    """A file to which alerts are appended, one a line."""
 
     type: Literal["file"]
     """This kind of sink."""
@@ -177,19 +99,45 @@ class FileSettings(BaseModel):
     path: Path
     """The file."""
 
+    format: LineForm = "native"
+    """The form of a line."""
+
     rotate_mib: float | None = Field(default=None, gt=0)
     """Mebibytes after which the file is set aside with a number at its end; without it the file grows."""
 
+    rotate_hours: float | None = Field(default=None, gt=0, le=8_784)
+    """Hours after which the file is set aside, counted from its first line; without it, none."""
 
-class StdoutSettings(BaseModel):
-    """Standard output, in the native form, one alert a line."""
+    keep: int | None = Field(default=None, ge=1, le=100_000)
+    """Files set aside that are kept, at most; the oldest is deleted. Without it all are kept."""
 
-    model_config = _CONFIG
+    compress: bool = False
+    """Whether files set aside are compressed with gzip."""
+
+
+class StdoutSettings(DeliverySettings, LinkedSettings):
+    """Standard output, one alert a line."""
 
     type: Literal["stdout"]
     """This kind of sink."""
 
+    format: LineForm = "native"
+    """The form of a line."""
+
 
 SinkSettings = Annotated[
-    ElasticsearchSettings | WebhookSettings | FileSettings | StdoutSettings, Field(discriminator="type")
+    ElasticsearchSettings
+    | OpenSearchSettings
+    | SplunkSettings
+    | SentinelSettings
+    | SyslogSettings
+    | KafkaSinkSettings
+    | AlertmanagerSettings
+    | PagerDutySettings
+    | SlackSettings
+    | TeamsSettings
+    | WebhookSettings
+    | FileSettings
+    | StdoutSettings,
+    Field(discriminator="type"),
 ]

@@ -9,6 +9,7 @@ from monitor.alerts.finding import Contribution, Evidence, Finding
 from monitor.alerts.words import SHARES, claim, measured, written
 from monitor.console.cases import Case, main_evidence
 from monitor.console.markup import facts, link, safe, tag
+from monitor.formats.briefing import exposed
 from monitor.formats.native import moment
 
 _LARGE: Final = 1e6  # from here on numbers are written with an exponent
@@ -70,7 +71,7 @@ def _place(value: float, low: float, high: float) -> float:
 
 
 def _claim(lead: Finding) -> str:
-    got, known = lead.exposure, taxonomy(lead.family)
+    known = taxonomy(lead.family)
     others = "; ".join((*known.owasp, *known.nist)) or "none"
     return facts(
         {
@@ -79,10 +80,7 @@ def _claim(lead: Finding) -> str:
             "technique": ", ".join(link(one.reference, f"{one.id} {one.name}") for one in known.techniques) or "none",
             "also known as": safe(others),
             "evidence": safe(f"e-value {large(lead.evalue)}; {large(lead.budget)} had to be beaten"),
-            "exposure": safe(
-                f"{got.answered:,} of {got.queries:,} queries answered, {got.distinct_inputs:,} distinct inputs,"
-                f" {got.output_bits:,.0f} bits, {got.classes_seen} of {got.classes_known} classes"
-            ),
+            "exposure": safe(exposed(lead.exposure)),
             "response": safe(", then ".join(lead.response) or "none"),
             "mitigations": ", ".join(link(one.reference, f"{one.id} {one.name}") for one in known.mitigations)
             or "none",

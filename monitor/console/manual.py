@@ -48,7 +48,7 @@ def explanation(detector: type[Detector]) -> str:
 
 def _section(detector: type[Detector]) -> Iterator[str]:
     named = family(detector.family)
-    yield f"\n## {detector.name}\n\n{_prose(explanation(detector))}\n\n"
+    yield f"\n## {detector.name}\n\n{prose(explanation(detector))}\n\n"
     ids = [technique.id for technique in named.techniques] + [*named.owasp, *named.nist]
     yield f"- family: `{detector.family}` ({', '.join(ids) or 'no identifiers'})\n"
     yield f"- sees inputs of kind: {', '.join(KINDS[kind] for kind in sorted(detector.kinds))}\n"
@@ -59,7 +59,7 @@ def _section(detector: type[Detector]) -> Iterator[str]:
             yield "\n" + "".join(_lines(detector.expressions[test], ""))
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
     """The paragraphs of a docstring; examples that run are for readers of the code."""
     return "\n\n".join(part for part in re.split(r"\n\s*\n", text) if not part.lstrip().startswith(">>>"))
 

@@ -15,11 +15,16 @@ from detectors.scoring.evidence import risk, severity
 from detectors.scoring.kinds import Place, code
 from detectors.scoring.nesting import inside, nested
 from detectors.taxonomy import family as taxonomy
-from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, Severity, finding_id, rebuilt
-from monitor.alerts.response import RESPONSES
+from monitor.alerts.finding import Evidence, Exposure, Finding, Lineage, Point, finding_id, rebuilt
+from monitor.alerts.guidance import FLOOD as FLOODED
+from monitor.alerts.response import FLOOD, RESPONSES
+from monitor.alerts.response import STORM as IN_A_STORM
+from monitor.alerts.story import Told, begun, closing, counted, followed, grown, since
+from monitor.alerts.words import because
 from monitor.config.engine import EngineSettings
 from monitor.engine.bank import VOLUMES
 from monitor.engine.clock import MINUTE
+from monitor.engine.halfway import Halfway
 from monitor.engine.kinds import Kinds, rung
 from monitor.engine.storm import CLIENTS as FOLDED_CLIENTS
 from monitor.engine.storm import FAMILIES, FOLDED, STORM, Storm
@@ -27,10 +32,8 @@ from monitor.engine.verdicts import DAY, NOVELTY, PRECEDENCE, Court, Verdict, nu
 from monitor.record.pseudonyms import read, text
 
 PIECES: Final = 8  # pieces of evidence that a finding keeps
-RANKS: Final = ("low", "medium", "high", "critical")
 MEMBERS: Final = 256  # members that a finding names
 KIND, CLIENTS = "kind", "clients"  # labels of a finding about a kind of traffic: its code, and how many send it
-TOLD: Final = 3  # numbers in a reason
 UNKNOWN: Final = bytes(16)
 
 Key = tuple[str, bytes]
@@ -38,11 +41,11 @@ Key = tuple[str, bytes]
 
 @dataclass(slots=True)
 class Episode:
-    """A finding that is open: what is known of it, the clock when evidence last came, and the severity last told."""
+    """A finding that is open: what is known of it, the clock when evidence last came, and what was last told."""
 
     finding: Finding
     heard: int
-    told: Severity
+    told: Told
 
 
 class Findings:
@@ -52,7 +55,7 @@ class Findings:
     def __init__(self, settings: EngineSettings, court: Court, origin: Lineage) -> None:
         self._settings, self._court, self._origin = settings, court, origin
         self._open: dict[Key, dict[str, Episode]] = {}
-        self._kinds, self._storm = Kinds(), Storm(settings.storm)
+        self._kinds, self._storm, self.halfway = Kinds(), Storm(settings.storm), Halfway()
         self._homes: dict[tuple[str, str], Key] = {}  # the open finding of each member of a group
         self.dropped = 0
 
@@ -84,7 +87,7 @@ class Findings:
             self.dropped += 1
             yield from self.hear(self._storm.take(verdict), clock)
             return
-        self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock, finding.severity)
+        self._open.setdefault(key, {})[verdict.family] = Episode(finding, clock, Told.by(finding))
         self._house(key, finding)
         yield finding
 
@@ -106,11 +109,10 @@ class Findings:
             for name, episode in list(families.items()):
                 # a kind of traffic, or a group, is quiet when nobody was heard of for a day (decisions 0013, 0016)
                 grouped = episode.finding.members and name not in VOLUMES and key[1] != STORM
-                long = name == NOVELTY or grouped
-                if clock - episode.heard >= (max(quiet, DAY) if long else quiet):
+                long = int(max(quiet, DAY) if name == NOVELTY or grouped else quiet)
+                if clock - episode.heard >= long:
                     del families[name]
-                    last = episode.finding
-                    yield replace(last, revision=last.revision + 1, status="closed", updated_at=clock)
+                    yield closed(episode, clock, long)
             if not families:
                 self._gone(key)
                 gone.add(key)
@@ -147,11 +149,13 @@ class Findings:
             queries=verdict.queries,
             title=title(verdict),
             reason=reason(verdict),
+            change="New.",
+            timeline=begun(verdict.started, self.halfway.when(verdict.model, verdict.client), clock, severity(worth)),
             labels=dict(verdict.labels),
             evidence=verdict.evidence[:PIECES],
             profile=verdict.profile,
             exposure=verdict.exposure,
-            response=RESPONSES[family],
+            response=response(verdict),
             lineage=replace(self._origin, first_offset=verdict.first_offset, last_offset=verdict.last_offset),
         )
 
@@ -162,7 +166,7 @@ class Findings:
         own = [piece.evalue for piece in evidence if piece.family == last.family]
         evalue = max(last.evalue, *own)
         worth = max(last.risk, round(risk(last.family, evalue, verdict.exposure.answered), 1))
-        grown = replace(
+        larger = replace(
             last,
             severity=severity(worth),
             risk=worth,
@@ -174,16 +178,15 @@ class Findings:
             lineage=replace(last.lineage, last_offset=verdict.last_offset),
         )
         if last.family == NOVELTY or FOLDED in verdict.labels:
-            grown = of_kind(grown, last, verdict)
-        rises = RANKS.index(grown.severity) > RANKS.index(episode.told)
-        due = spread(last, grown, clock - last.updated_at >= self._settings.update_minutes * MINUTE)
-        if (rises or due) and last.revision + 1 < self._settings.revisions:
-            grown = replace(grown, revision=last.revision + 1, status="updated", updated_at=clock)
-            episode.told = grown.severity
-            yield grown
-        episode.finding = grown
-        if len(grown.members) > len(last.members):
-            self._house((verdict.model, verdict.client), grown)
+            larger = of_kind(larger, last, verdict)
+        due = spread(last, larger, clock - last.updated_at >= self._settings.update_minutes * MINUTE)
+        if (episode.told.rises(larger.severity) or due) and last.revision + 1 < self._settings.revisions:
+            larger = revised(episode.told, larger, clock)
+            episode.told = Told.by(larger)
+            yield larger
+        episode.finding = larger
+        if len(larger.members) > len(last.members):
+            self._house((verdict.model, verdict.client), larger)
 
     def under(self, epochs: tuple[str, ...]) -> None:
         """Say of findings from here on that keys of these epochs made their pseudonyms."""
@@ -192,6 +195,7 @@ class Findings:
     def rename(self, renaming: Renaming) -> None:
         """Give clients other names. A finding keeps its id, and its next revision has the new name."""
         self._kinds.rename(renaming)
+        self.halfway.rename(renaming)
         texts = {text(old): text(new) for old, new in renaming.names.items()}
         for families in self._open.values():
             for episode in families.values():
@@ -202,6 +206,7 @@ class Findings:
     def forget(self, client: bytes) -> None:
         """Erase a client: its findings, and its name in those of groups; a group of one is none."""
         self._kinds.forget(client)
+        self.halfway.forget(client)
         name = text(client)
         self._homes = {who: home for who, home in self._homes.items() if who[1] != name}
         for key, families in list(self._open.items()):
@@ -217,6 +222,7 @@ class Findings:
     def known(self) -> Iterator[bytes]:
         """The pseudonyms of all clients and groups in open findings."""
         yield from self._kinds.known()
+        yield from self.halfway.known()
         for families in self._open.values():
             for episode in families.values():
                 yield from map(read, named_in(episode.finding))
@@ -224,7 +230,7 @@ class Findings:
     def dump(self) -> dict[str, NDArray[Any]]:
         """The open findings, as bytes in an array."""
         episodes = [
-            [client.hex(), episode.heard, episode.told, asdict(episode.finding)]
+            [client.hex(), episode.heard, asdict(episode.told), asdict(episode.finding)]
             for (_, client), families in self._open.items()
             for episode in families.values()
         ]
@@ -233,6 +239,7 @@ class Findings:
             "dropped": np.array([self.dropped]),
             **nested("kinds", self._kinds.dump()),
             **nested("storm", self._storm.dump()),
+            **nested("halfway", self.halfway.dump()),
         }
 
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
@@ -240,10 +247,11 @@ class Findings:
         for client, heard, told, tree in json.loads(arrays["open"].tobytes()):
             finding = rebuilt(tree)
             families = self._open.setdefault((finding.model, bytes.fromhex(client)), {})
-            families[finding.family] = Episode(finding, heard, told)
+            families[finding.family] = Episode(finding, heard, Told.read(told))
             self._house((finding.model, bytes.fromhex(client)), finding)
         self._kinds.load(inside("kinds", arrays))
         self._storm.load(inside("storm", arrays))
+        self.halfway.load(inside("halfway", arrays))
         self.dropped = int(arrays["dropped"][0])
 
 
@@ -285,6 +293,7 @@ def of_kind(grown: Finding, last: Finding, verdict: Verdict) -> Finding:
         reason=reason(verdict),
         labels=dict(verdict.labels),
         started=min(last.started, verdict.started),
+        timeline=since(grown.timeline, verdict.started),
         exposure=Exposure(*most),
         lineage=replace(
             grown.lineage,
@@ -316,23 +325,54 @@ def title(verdict: Verdict) -> str:
 
 
 def reason(verdict: Verdict) -> str:
-    """One sentence: which test, after how many queries, by which numbers."""
+    """One sentence in plain words: after how many queries who does what, by which numbers."""
     if FOLDED in verdict.labels:
         labels = verdict.labels
         said = f"{labels[FOLDED]} signals of {labels[FOLDED_CLIENTS]} clients beyond the findings that an hour may open"
         return f"{said}: {labels[FAMILIES]}"
-    piece = verdict.evidence[0]
+    told, count = because(verdict.evidence[0]), verdict.queries
+    if flooded(verdict):
+        return f"Somebody {told}."
+    after = f"after {count:,} quer{'y' if count == 1 else 'ies'}"
     clients = verdict.labels.get(CLIENTS, "")
-    begun = f"{clients} client{'s' * (clients != '1')} began to send this kind of traffic; " if clients else ""
-    numbers = ", ".join(told(c) for c in sorted(piece.contributions, key=lambda c: -c.share)[:TOLD])
-    return f"{begun}{piece.detector}/{piece.test} after {verdict.queries} queries: {numbers}"
+    if clients:
+        begun = f"{clients} client{'s' * (clients != '1')} began to send this kind of traffic"
+        return f"{begun}; {after} the latest one {told}."
+    who = "the group" if verdict.members else "the caller"
+    return f"A{after[1:]} {who} {told}."
 
 
-def told(contribution: Contribution) -> str:
-    """A number with what is usual.
+def flooded(verdict: Verdict) -> bool:
+    """Whether it is about a flood of new names."""
+    return (verdict.evidence[0].detector, verdict.evidence[0].test) == FLOODED
 
-    >>> told(Contribution("near", 0.97, 0.05, 1.0))
-    'near 0.97 (usually 0.05)'
-    """
-    usual = "" if contribution.usual is None else f" (usually {contribution.usual:.3g})"
-    return f"{contribution.feature} {contribution.value:.3g}{usual}"
+
+def response(verdict: Verdict) -> tuple[str, ...]:
+    """What to do first."""
+    if FOLDED in verdict.labels:
+        return IN_A_STORM
+    return FLOOD if flooded(verdict) else RESPONSES[verdict.family]
+
+
+def revised(told: Told, larger: Finding, clock: int) -> Finding:
+    """The next revision, which says what has changed since the one that told so."""
+    now = replace(larger, revision=larger.revision + 1, status="updated", updated_at=clock)
+    timeline = now.timeline
+    if told.rises(now.severity):
+        timeline = followed(timeline, Point(clock, "grew", now.severity))
+    elif counted(now) > told.members:
+        timeline = followed(timeline, Point(clock, "joined", now.severity))
+    return replace(now, change=grown(told, now), timeline=timeline)
+
+
+def closed(episode: Episode, clock: int, quiet: int) -> Finding:
+    """The last revision of a finding that nothing has spoken for in `quiet` microseconds."""
+    last = episode.finding
+    return replace(
+        last,
+        revision=last.revision + 1,
+        status="closed",
+        updated_at=clock,
+        change=closing(episode.told, last, quiet),
+        timeline=followed(last.timeline, Point(episode.heard, "quiet", last.severity)),
+    )

@@ -11,7 +11,7 @@ from typing import Final
 
 from detectors.scoring.evidence import DECADES, risk, severity
 from detectors.taxonomy import GAP, family
-from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, finding_id
+from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, Point, finding_id
 from monitor.alerts.response import RESPONSES
 
 CERTAIN: Final = 10.0**DECADES
@@ -30,6 +30,7 @@ def gap(tenant: str, origin: Lineage, heard: int, first: int, following: int, re
     went back."""
     missed = max(0, following - first)
     worth = risk(GAP, CERTAIN, missed)
+    begun = min(heard, now) if heard else now
     place = f"{origin.topic}-{origin.partition}"
     told = f"{missed} records were never read" if missed else "the offset that comes next was not there"
     numbers = (Contribution("records_missed", float(missed), 0.0, 1.0),)
@@ -45,12 +46,14 @@ def gap(tenant: str, origin: Lineage, heard: int, first: int, following: int, re
         risk=round(worth, 1),
         evalue=1.0,
         budget=1.0,
-        started=min(heard, now) if heard else now,
+        started=begun,
         raised_at=now,
         updated_at=now,
         queries=0,
         title=family(GAP).title,
         reason=f"{place}: {told}, offsets {first} to {following}: {REASONS.get(reason, reason)}",
+        change="New.",
+        timeline=(Point(begun, "seen"), Point(now, "named", severity(worth))),
         evidence=(Evidence("log", "gap", GAP, 1.0, 1.0, numbers),),
         profile=None,
         exposure=Exposure(0, 0, 0.0, 0, 0, 0),

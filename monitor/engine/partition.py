@@ -28,17 +28,20 @@ from monitor.engine.clock import advance, ticks
 from monitor.engine.findings import UNKNOWN, Findings
 from monitor.engine.flood import Flood
 from monitor.engine.gap import gap
+from monitor.engine.halfway import passed
 from monitor.engine.kinds import Profiles
 from monitor.engine.learning import Standing, standing
 from monitor.engine.learnt import Learnt, names_of, pack
 from monitor.engine.step import Shape, prepare, shapes
 from monitor.engine.stream import NO_MARKS, Marks
 from monitor.engine.succession import Succession
+from monitor.engine.upgrades import upgraded
 from monitor.engine.verdicts import Court, Verdict
 from monitor.engine.view import View
 from monitor.record.raw import Partition
 
-LAYOUT: Final = 3  # of dumps; raised when what they mean changes
+LAYOUT: Final = 4  # of dumps; raised when what they mean changes
+READ: Final = (3, LAYOUT)  # layouts from which a program of this one goes on (upgrades.py)
 SHAPES: Final = 8  # shapes of input that are kept apart for one model
 
 
@@ -90,6 +93,7 @@ class PartitionEngine:
         self._shapes: Counter[str] = Counter()
         self._clock, self._queries, self._ignored = 0, 0, 0
         self._succession = Succession() if self._origin.former_epoch else None
+        self._passed: dict[int, set[tuple[str, bytes]]] = {}  # of this batch: whose evidence is past half, by query
 
     def feed(self, queries: Queries) -> list[Finding]:
         """The revisions that these queries bring about, in the order of the log."""
@@ -139,13 +143,16 @@ class PartitionEngine:
         self._clock = advance(self._clock, queries.time, clocks)
         self._queries += len(queries)
         verdicts: dict[int, list[Verdict]] = {}
+        self._passed = {}
         for verdict in chain(
             self._callers.feed(queries, clocks), self._verdicts(queries), self._flooded(queries, clocks)
         ):
             verdicts.setdefault(verdict.index, []).append(verdict)
         minutes = set(ticks(before, clocks).tolist())
         found: list[Finding] = []
-        for index in sorted(minutes | verdicts.keys()):
+        for index in sorted(minutes | verdicts.keys() | self._passed.keys()):
+            for model, client in sorted(self._passed.get(index, ())):
+                self._findings.halfway.take(model, client, int(clocks[index]))
             if index in minutes:
                 found.extend(self._findings.tick(int(clocks[index])))
             for verdict in verdicts.get(index, ()):
@@ -169,6 +176,8 @@ class PartitionEngine:
                 continue
             training = self._bank.training.get(model)
             for judged in view.feed(prepare(queries, index, shape, view.labels, view.versions, training)):
+                for at, client in passed(judged):
+                    self._passed.setdefault(at, set()).add((model, client))
                 yield from self._court.verdicts(model, judged)
 
     def _flooded(self, queries: Queries, clocks: NDArray[np.int64]) -> Iterator[Verdict]:
@@ -187,7 +196,7 @@ class PartitionEngine:
         if full:
             return None
         self._shapes[model] += 1
-        view = View(model, shape, self._settings.clients, self._bank)
+        view = View(model, shape, self._settings.clients, self._bank, self._settings.small_cell)
         if (model, shape) in self._learnt.views:
             view.begin(self._learnt.views[model, shape])
         self._views[model, shape] = view
@@ -277,10 +286,11 @@ class PartitionEngine:
 
     def _load(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         head = json.loads(arrays["head"].tobytes())
-        if head["layout"] != LAYOUT:
-            raise ValueError(f"the state has layout {head['layout']}, this program reads {LAYOUT}")
+        if head["layout"] not in READ:
+            raise ValueError(f"the state has layout {head['layout']}, this program reads {READ[0]} to {LAYOUT}")
         if head["tests"] != names_of(self._bank):
             raise ValueError("the state was made by another set of detectors")
+        arrays = upgraded(head["layout"], arrays)
         self._clock, self._queries, self._ignored = (int(number) for number in arrays["numbers"])
         self._findings.load(inside("findings", arrays))
         self._callers.load(inside("callers", arrays))

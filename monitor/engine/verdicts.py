@@ -176,7 +176,7 @@ def verdict(model: str, judged: Judged, row: int, evidence: tuple[Evidence, ...]
         last_offset=int(head["last_offset"]),
         queries=int(head["count"]),
         evidence=evidence,
-        profile=judged.bank.profile(judged.blocks, row),
+        profile=judged.bank.profile(judged.blocks, row) if judged.usual else None,  # small cells: view.py
         exposure=Exposure(
             queries=int(head["count"]),
             answered=int(head["answered"]),
@@ -184,6 +184,8 @@ def verdict(model: str, judged: Judged, row: int, evidence: tuple[Evidence, ...]
             distinct_inputs=int(head["distinct"]),
             classes_seen=int(judged.classes[row]),
             classes_known=int(judged.classes_known[row]),
+            sweeps=int(head["swept"]),
+            trained=int(head["trained"]),
         ),
         members=judged.members[row] if judged.members else (),
     )

@@ -38,6 +38,7 @@ FEWEST_CLIENTS: Final = 10  # clients below which floors stay: the first two acc
 FLOOR_CLIENTS: Final = 200  # clients from which floors may be raised: later crowds can not lift them (decision 0005)
 FORGIVEN: Final = 0.01  # of those clients
 OWED: Final = 0.5  # of the samples behind what a view began with, before its own replace that
+SMALL_CELL: Final = 5  # clients behind what a finding says of others
 VERSIONS: Final = 255
 NEAR, SIZE, OUTPUT = (FEATURES.index(name) for name in ("near_raw", "size", "output"))
 
@@ -65,9 +66,10 @@ class Left(NamedTuple):
 class View:
     """State of one model and one shape of input. Everything in it follows from the queries fed, one by one."""
 
-    def __init__(self, model: str, shape: Shape, most: int, bank: Bank) -> None:
+    def __init__(self, model: str, shape: Shape, most: int, bank: Bank, cell: int = SMALL_CELL) -> None:
+        """`most` clients have a place; what is usual is told once `cell` of them have taught it."""
         self.model, self.shape = model, shape
-        self.bank = bank
+        self.bank, self._cell = bank, cell
         self.main = Stream(ALL, shape, most, len(bank), ~bank.learnt)
         self.substreams = tuple(Stream(number, shape, most, len(bank), ~bank.learnt) for number in SUBSTREAMS)
         self._left: list[Left] = []
@@ -75,6 +77,7 @@ class View:
         self._answers = 0  # the highest number of a label among the queries walked
         self.baseline = baselines.unknown(len(shape.columns))
         self.usual: dict[str, float] = {}
+        self._tellers = 0  # clients that taught what is usual
         self.next_refit = FIRST_REFIT
         self._owed = 0  # samples of its own that it needs before they replace what it began with
         self._least = np.full((len(self.streams), len(bank)), 0.5)  # floors that it began with
@@ -128,6 +131,7 @@ class View:
         self.baseline = fitting.load(inside("baseline", arrays))
         self.bank = self.bank.restored(inside("learnt", arrays))
         self.usual = {name: float(value[0]) for name, value in inside("usual", arrays).items()}
+        self._tellers = int(arrays["tellers"][0]) if "tellers" in arrays else 0
         self._least, self._owed = arrays["floors"], max(1, int(OWED * arrays["samples"][0]))
         for stream, floors in zip(self.streams, self._least, strict=True):
             stream.floors = floors
@@ -138,12 +142,18 @@ class View:
         self._fit()
         return {
             "samples": np.array([self.taught_by.samples], np.int64),
+            "tellers": np.array([self._tellers], np.int64),
             "floors": np.stack([stream.floors for stream in self.streams]),
             "labels": self.labels.dump(),
             **nested("baseline", fitting.dump(self.baseline)),
             **nested("learnt", self.bank.arrays()),
             **nested("usual", {name: np.array([value]) for name, value in self.usual.items()}),
         }
+
+    @property
+    def told(self) -> dict[str, float]:
+        """What is usual, as far as findings may say: nothing before enough clients have taught it (small cells)."""
+        return self.usual if self._tellers >= self._cell else {}
 
     @property
     def started(self) -> bool:
@@ -186,7 +196,7 @@ class View:
                     said += suspicions(judged, at[walked.at], keys[at[walked.at]])
                     yield judged
         floors = [one.floors for one in self.streams]
-        given = Context(self.baseline, self._sensitive, self.bank, self.usual, floors)
+        given = Context(self.baseline, self._sensitive, self.bank, self.told, floors)
         yield from self.campaigns.feed(step, keys, links, said, known, given)
 
     def _judge(
@@ -205,7 +215,7 @@ class View:
             running=stream.strengths(walked, blocks, self.bank, stream.floors),
             floors=stream.floors,
             bank=self.bank,
-            usual=self.usual,
+            usual=self.told,
         )
 
     def _teach(self, blocks: Blocks, features: Floats) -> None:
@@ -267,6 +277,7 @@ class View:
         self.usual = {
             name: float(np.nanmedian(column)) for name, column in columns.items() if np.isfinite(column).any()
         }
+        self._tellers = len(np.unique(self._rows.clients[rows]))
         self._raise_floors()
 
     def _raise_floors(self) -> None:
@@ -324,7 +335,7 @@ class View:
     def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
         """Everything, as arrays; of windows with a mark only what changed since."""
         return {
-            "numbers": np.array([self.next_refit, self._owed], np.int64),
+            "numbers": np.array([self.next_refit, self._owed, self._tellers], np.int64),
             "least": self._least,
             "floors": np.stack([stream.floors for stream in self.streams]),
             "labels": self.labels.dump(),
@@ -346,7 +357,7 @@ class View:
         """Take over what `dump` gave. ValueError where the shapes do not fit, KeyError where something is missing."""
         if arrays["floors"].shape != (len(self.streams), len(self.bank)):
             raise ValueError("another bank of detectors")
-        self.next_refit, self._owed = (int(number) for number in arrays["numbers"])
+        self.next_refit, self._owed, *tellers = arrays["numbers"].tolist()
         self._least = arrays["least"]
         self.labels.load(arrays["labels"])
         self._answers = len(self.labels)
@@ -357,6 +368,7 @@ class View:
         self.campaigns.load(inside("campaigns", arrays))
         self._samples.load(inside("samples", arrays))
         self._rows = TeachingRows.from_arrays(inside("rows", arrays))
+        self._tellers = tellers[0] if tellers else len(np.unique(self._rows.clients))  # layout 3 did not say
         self.baseline = fitting.load(inside("baseline", arrays))
         self.bank = self.bank.restored(inside("learnt", arrays))
         self.usual = {name: float(value[0]) for name, value in inside("usual", arrays).items()}

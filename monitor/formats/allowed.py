@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Final, Literal, get_args
+from typing import Final
 
 from monitor.alerts.finding import Evidence, Finding, Lineage
+from monitor.config.delivery import ALL, Part
 
-Part = Literal["client", "members", "group", "labels", "values", "lineage"]
-
-PARTS: Final[tuple[Part, ...]] = get_args(Part)
+PARTS: Final[tuple[Part, ...]] = ALL
 WITHHELD: Final = "[withheld]"
 
 _NOWHERE: Final = Lineage("", 0, 0, 0, "", "", ())
@@ -84,6 +83,7 @@ def _hidden(finding: Finding, secret: list[str]) -> Finding:
         group=None if finding.group is None else hide(finding.group),
         title=hide(finding.title),
         reason=hide(finding.reason),
+        change=hide(finding.change),
         evidence=tuple(map(of, finding.evidence)),
         profile=None if finding.profile is None else hide(finding.profile),
         response=tuple(map(hide, finding.response)),

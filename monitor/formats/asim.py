@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors.taxonomy import family
 from monitor.alerts.finding import Finding
-from monitor.alerts.guidance import GUIDANCE
+from monitor.alerts.guidance import guidance
 from monitor.formats.briefing import brief
 from monitor.formats.ecs import MODULE, headline
 from monitor.formats.native import Json, finite, moment, render
@@ -14,7 +14,10 @@ from monitor.formats.severity import LEVELS
 from monitor.formats.texts import cleaned, cut_bytes
 
 FIELD: Final = 32_000  # bytes of a text; a column of type string takes 32 KiB in tables with limits, 64 elsewhere
-_ELSEWHERE: Final = ("members", "group", "queries", "evidence", "exposure", "profile", "lineage", "labels", "attack")
+_ELSEWHERE: Final = (
+    *("members", "group", "queries", "evidence", "exposure", "profile", "lineage", "labels", "attack"),
+    *("change", "timeline", "guidance"),
+)
 _NUMBERS: Final = ("revision", "evalue", "budget")
 
 
@@ -44,14 +47,14 @@ def render_asim(finding: Finding, link: str | None = None) -> Json:
         "AlertOriginalStatus": finding.status,
         "DetectionMethod": "Behavioral Analytics",
         "RuleName": f"{MODULE}.{finding.family}",
-        "RuleDescription": GUIDANCE[finding.family].aim,
+        "RuleDescription": guidance(finding).aim,
         "ThreatCategory": "Unknown",
         "ThreatOriginalCategory": finding.family,
         "ThreatIsActive": finding.status != "closed",
         "ThreatRiskLevel": round(finite(finding.risk)),
         "ThreatFirstReportedTime": moment(finding.raised_at),
         "ThreatLastReportedTime": moment(finding.updated_at),
-        "AttackRemediationSteps": cut_bytes(f"{told.response}. {told.mitigations}", FIELD),
+        "AttackRemediationSteps": cut_bytes(told.what_to_do, FIELD),
         "AdditionalFields": {key: native[key] for key in (*_NUMBERS, *_ELSEWHERE) if key in native}
         | {"model": finding.model},
     }

@@ -18,6 +18,7 @@ from monitor.formats.native import finite, moment
 from monitor.formats.severity import LEVELS
 from monitor.formats.texts import cleaned, cut
 
+USER: Final = 255  # characters of a user's name; the table of LEEF's attributes says so
 FIELD: Final = 1_000  # characters of a text: QRadar takes about 4,000 bytes in a payload before it cuts
 TIME: Final = "yyyy-MM-dd'T'HH:mm:ss.SSSX"
 
@@ -38,7 +39,7 @@ def _attributes(finding: Finding, link: str | None) -> dict[str, str]:
         "sev": str(LEVELS[finding.severity].leef),
         "devTime": f"{moment(finding.updated_at)[:23]}Z",
         "devTimeFormat": TIME,
-        "usrName": cut(finding.client or "", FIELD),
+        "usrName": cut(finding.client or "", USER),
         "name": headline(finding),
         "finding": finding.finding,
         "revision": str(finding.revision),
@@ -47,7 +48,10 @@ def _attributes(finding: Finding, link: str | None) -> dict[str, str]:
         "model": cut(finding.model, FIELD),
         "risk": f"{finite(finding.risk):.6g}",
         "reason": cut(told.reason, FIELD),
+        "change": cut(told.change, FIELD),
+        "timeline": cut("; ".join(told.timeline), FIELD),
         "exposure": told.exposure,
+        "profile": cut(told.profile, FIELD),
         "whatToDo": cut(told.response, FIELD),
         "atlas": " ".join(one.id for one in family(finding.family).techniques),
         "members": cut(" ".join(finding.members), FIELD),

@@ -14,7 +14,9 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from detectors.taxonomy import ATLAS_EDITION, FAMILIES, NIST_EDITION, Family, family
-from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage
+from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, Point
+from monitor.alerts.guidance import checks, guidance
+from monitor.alerts.response import ACTIONS
 from monitor.config.trouble import Trouble
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,7 +26,9 @@ _LAST: Final = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LARGEST: Final = 1.7976931348623157e308
 _TIMES: Final = ("started", "raised_at", "updated_at")
 _FINDING: Final = TypeAdapter(Finding)
-_NAMES: Final = {one.name for part in (Finding, Evidence, Contribution, Exposure, Lineage) for one in fields(part)}
+_NAMES: Final = {
+    one.name for part in (Finding, Evidence, Contribution, Exposure, Lineage, Point) for one in fields(part)
+}
 
 Json = dict[str, Any]
 
@@ -32,9 +36,9 @@ Json = dict[str, Any]
 def render(finding: Finding) -> Json:
     """The finding as a tree of plain values, all of them valid JSON.
 
-    Times are RFC 3339 in UTC with microseconds. What is not known (client, members, group, profile, labels) is left
-    out. JSON has no infinity and no NaN: infinite numbers become the largest ones, NaN becomes 0 (null for a usual
-    value), and a contribution without a value is left out.
+    Times are RFC 3339 in UTC with microseconds. What is not known (client, members, group, profile, change, timeline,
+    labels) is left out. JSON has no infinity and no NaN: infinite numbers become the largest ones, NaN becomes 0 (null
+    for a usual value), and a contribution without a value is left out.
     """
     tree: Json = {
         "finding": finding.finding,
@@ -44,6 +48,7 @@ def render(finding: Finding) -> Json:
         "family": finding.family,
         "title": finding.title,
         "reason": finding.reason,
+        "change": finding.change,
         "model": finding.model,
         "client": finding.client,
         "members": list(finding.members),
@@ -56,16 +61,18 @@ def render(finding: Finding) -> Json:
         "raised_at": moment(finding.raised_at),
         "updated_at": moment(finding.updated_at),
         "queries": finding.queries,
+        "timeline": [_point(point) for point in finding.timeline],
         "evidence": [_evidence(evidence) for evidence in finding.evidence],
         "profile": finding.profile,
         "exposure": _exposure(finding.exposure),
         "response": list(finding.response),
+        "guidance": _guidance(finding),
         "attack": attack(family(finding.family)),
         "lineage": _lineage(finding.lineage),
         "labels": dict(finding.labels),
     }
     absent = {key for key in ("client", "group", "profile") if tree[key] is None}
-    absent |= {key for key in ("members", "labels") if not tree[key]}
+    absent |= {key for key in ("members", "labels", "change", "timeline") if not tree[key]}
     return {key: value for key, value in tree.items() if key not in absent}
 
 
@@ -75,7 +82,8 @@ def encode(finding: Finding) -> bytes:
 
 
 def parse(payload: bytes, where: str = "an alert") -> Finding:
-    """The finding in one line of NDJSON. Unknown fields and `attack` (which follows from the family) are not read.
+    """The finding in one line of NDJSON. Unknown fields, `attack` and `guidance` (which follow from the rest) are not
+    read.
 
     Trouble where it is not such a line; `where` says in it which line is meant. No value of the line is repeated.
     """
@@ -86,7 +94,8 @@ def parse(payload: bytes, where: str = "an alert") -> Finding:
         if str(tree.get("family")) not in FAMILIES:
             raise _trouble("family: not one of the taxonomy", where)
         times = {key: _microseconds(tree.get(key), key, where) for key in _TIMES}
-        finding = _FINDING.validate_python({"client": None, "profile": None} | tree | times)
+        told = {"timeline": _timeline(tree.get("timeline"), where)}
+        finding = _FINDING.validate_python({"client": None, "profile": None} | tree | times | told)
     except orjson.JSONDecodeError:
         raise _trouble("not JSON", where) from None
     except ValidationError as problem:
@@ -130,6 +139,37 @@ def finite(number: float) -> float:
     return float(min(max(number, -_LARGEST), _LARGEST))
 
 
+def _point(point: Point) -> Json:
+    told: Json = {"at": moment(point.at), "event": point.event}
+    return told if point.severity is None else told | {"severity": point.severity}
+
+
+def _timeline(tree: object, where: str) -> list[Any]:
+    """The points, their times read; what is no point is left for the check of all fields."""
+    points = tree if isinstance(tree, list) else [] if tree is None else [tree]
+    return [
+        point | {"at": _microseconds(point.get("at"), "timeline", where)} if isinstance(point, dict) else point
+        for point in points
+    ]
+
+
+def _guidance(finding: Finding) -> Json:
+    """What people are told beside it; nothing in here is of the finding's own clients."""
+    told = guidance(finding)
+    actions = [
+        {"action": one, "effect": ACTIONS[one].effect, "mitigations": [by.id for by in ACTIONS[one].mitigations]}
+        for one in finding.response
+        if one in ACTIONS
+    ]
+    return {
+        "aim": told.aim,
+        "false_alarm": told.false_alarm,
+        "look": told.look,
+        "actions": actions,
+        "checks": list(checks(finding)),
+    }
+
+
 def _evidence(evidence: Evidence) -> Json:
     return {
         "detector": evidence.detector,
@@ -159,6 +199,8 @@ def _exposure(exposure: Exposure) -> Json:
         "distinct_inputs": exposure.distinct_inputs,
         "classes_seen": exposure.classes_seen,
         "classes_known": exposure.classes_known,
+        "sweeps": exposure.sweeps,
+        "trained": exposure.trained,
     }
 
 

@@ -23,6 +23,7 @@ _ACTIVITIES: Final = {"open": (1, "Create"), "updated": (2, "Update"), "closed":
 _CLASS: Final = 2004
 _USER: Final = {"name": "user.uid", "type": "User UID", "type_id": 31}
 _ELSEWHERE: Final = ("queries", "exposure", "lineage", "labels", "profile", "group", "evalue", "budget", "tier")
+_STORY: Final = ("change", "timeline", "guidance")
 
 
 def render_ocsf(finding: Finding, link: str | None = None) -> Json:
@@ -54,6 +55,8 @@ def render_ocsf(finding: Finding, link: str | None = None) -> Json:
         "remediation": _remediation(finding),
         "unmapped": {MODULE: _unmapped(finding)},
     }
+    if finding.change:
+        event["status_detail"] = finding.change
     if people:
         event["evidences"] = [{"user": {"uid": one}} for one in people]
         event["observables"] = [{**_USER, "value": one} for one in people]
@@ -121,9 +124,11 @@ def _observed(name: str, value: float) -> dict[str, Any]:
 def _remediation(finding: Finding) -> Json:
     told = brief(finding)
     pages = [one.reference for one in family(finding.family).mitigations]
-    return {"desc": f"{told.response}. {told.mitigations}", "references": pages}
+    return {"desc": told.what_to_do, "references": pages}
 
 
 def _unmapped(finding: Finding) -> Json:
     whole = render(finding)
-    return {"attack": attack(family(finding.family))} | {key: whole[key] for key in _ELSEWHERE if key in whole}
+    return {"attack": attack(family(finding.family))} | {
+        key: whole[key] for key in (*_ELSEWHERE, *_STORY) if key in whole
+    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from monitor.alerts.finding import Finding, Severity
-from monitor.formats.briefing import brief
+from monitor.formats.briefing import brief, unsaid
 from monitor.formats.native import Json
 from monitor.formats.texts import cleaned, cut
 
@@ -36,22 +36,27 @@ def render_slack(finding: Finding, link: str | None = None) -> Json:
         "Model": finding.model or "unknown",
         "Who": told.who,
         "Severity": f"{finding.severity}, risk {finding.risk:.0f} of 100",
-        "State": f"{finding.status}, revision {finding.revision}",
+        "State": f"{finding.status}, revision {finding.revision}{unsaid(finding)}",
     }
     blocks: list[Json] = [
         {"type": "header", "text": {"type": "plain_text", "text": cut(f"{mark} {told.title}", TITLE), "emoji": True}},
         _section("", told.reason or told.title),
         {"type": "section", "fields": [_marked(f"*{name}*\n", text, FIELD) for name, text in fields.items()]},
         _section("*Exposure so far*\n", told.exposure),
-        _section("*What to do now*\n", f"{told.response}. {told.mitigations}"),
+        _section("*What to do now*\n", told.what_to_do),
         _section("*A false alarm if*\n", f"{told.false_alarm} {told.look}"),
     ]
+    if told.timeline:
+        blocks.insert(3, _section("*Timeline*\n", "\n".join(f"• {line}" for line in told.timeline)))
+    if told.change:
+        blocks.insert(3, _section("*What is new*\n", told.change))
     if told.evidence:
-        blocks.insert(3, _section("*Evidence*\n", "\n".join(f"• {line}" for line in told.evidence)))
+        nearest = [f"• nearest ordinary profile: {told.profile}"] if told.profile else []
+        blocks.insert(3, _section("*Evidence*\n", "\n".join([*(f"• {line}" for line in told.evidence), *nearest])))
     if link is not None and len(link) <= _URL:
         button = {"type": "button", "text": {"type": "plain_text", "text": "Open the finding"}, "url": link}
         blocks.append({"type": "actions", "elements": [button]})
-    checks = f"{told.attack} · to check: {' · '.join(told.checks)}"
+    checks = f"{told.attack} · to check: {' · '.join(told.checks)}{f' · {told.lineage}' if told.lineage else ''}"
     blocks.append({"type": "context", "elements": [_marked("", checks, CONTEXT)]})
     return {"text": escaped(cut(f"{told.title} ({finding.severity}): {told.reason}", CONTEXT)), "blocks": blocks}
 

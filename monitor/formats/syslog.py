@@ -25,16 +25,26 @@ _HOST: Final = 255
 
 def render_syslog(finding: Finding, link: str | None = None) -> str:
     """The whole message with our own text in it; encode as UTF-8."""
-    told = brief(cleaned(finding))
-    return frame(finding, cut_bytes(told.text().replace("\n", " | "), MESSAGE), link)
+    return frame(finding, render_text(finding), link)
 
 
-def frame(finding: Finding, message: str, link: str | None = None, hostname: str = "-") -> str:
-    """A message of syslog around a line of text. `hostname` becomes `-` where it has no printable ASCII."""
+def render_text(finding: Finding) -> str:
+    """Our own text, in one line."""
+    return cut_bytes(brief(cleaned(finding)).text().replace("\n", " | "), MESSAGE)
+
+
+def frame(finding: Finding, message: str, link: str | None = None, hostname: str = "-", *, bare: bool = False) -> str:
+    """A message of syslog around a line of text. `hostname` becomes `-` where it has no printable ASCII.
+
+    `bare`: without structured data and byte order mark, and with milliseconds, for lines whose readers expect them
+    right behind the header (QRadar asks LEEF to begin there, and its times to have three decimals)."""
     finding = cleaned(finding)
     priority = FACILITY * 8 + LEVELS[finding.severity].syslog
     host = "".join(char for char in hostname if "!" <= char <= "~")[:_HOST] or "-"
-    head = f"<{priority}>1 {moment(finding.updated_at)} {host} {MODULE} - {finding.family}"
+    at = moment(finding.updated_at)
+    if bare:
+        return f"<{priority}>1 {at[:23]}Z {host} {MODULE} - {finding.family} - {message}"
+    head = f"<{priority}>1 {at} {host} {MODULE} - {finding.family}"
     return f"{head} {_structured(finding, link)} {_BOM}{message}"
 
 

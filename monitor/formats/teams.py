@@ -31,12 +31,16 @@ def render_teams(finding: Finding, link: str | None = None) -> Json:
         "Model": finding.model or "unknown",
         "Who": told.who,
         "State": told.state,
+        "What is new": told.change,
         "Evidence": "\n".join(told.evidence),
+        "Nearest ordinary profile": told.profile,
+        "Timeline": "\n".join(told.timeline),
         "Exposure so far": told.exposure,
-        "What to do now": f"{told.response}. {told.mitigations}",
+        "What to do now": told.what_to_do,
         "A false alarm if": f"{told.false_alarm} {told.look}",
         "To check": "\n".join(told.checks),
         "Attack": told.attack,
+        "Where it comes from": told.lineage,
     }
     title = _runs(_run(told.title, size="Large", weight="Bolder", color=color))
     body = [title, _runs(_run(told.reason))] if told.reason else [title]

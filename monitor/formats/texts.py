@@ -53,6 +53,7 @@ def cleaned(finding: Finding) -> Finding:
         group=group,
         title=plain(finding.title),
         reason=plain(finding.reason),
+        change=plain(finding.change),
         evidence=tuple(map(_piece, finding.evidence)),
         profile=profile,
         response=tuple(map(plain, finding.response)),

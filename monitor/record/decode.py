@@ -1,8 +1,8 @@
 """From bytes to columns: the edge at which raw names and raw inputs end.
 
-Every record is read by the fast path; what that does not understand goes to the schema for its words. One bad record
-is rejected by itself. Columns of a record depend on the record, its place in the log and the key only, never on how
-the log was cut into batches.
+Records of a known template are read together (by_template.py), all others one by one (general.py); what neither
+understands goes to the schema for its words. One bad record is rejected by itself. Columns of a record depend on the
+record, its place in the log and the key only, never on how the log was cut into batches.
 
 Where the code itself fails on a record, that record is set aside alone: a stream that stops there would stop there
 again after every restart.
@@ -14,23 +14,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from detectors.sketch.keyed import joined
 from detectors.sketch.queries import Queries
-from monitor.record.census import census, key_count
+from monitor.record.by_template import TemplateReader
 from monitor.record.columns import ColumnMaker
-from monitor.record.envelope import Document, parse, unwrap
 from monitor.record.erasures import Erasures
 from monitor.record.gathering import Gathering, Query
+from monitor.record.general import General
 from monitor.record.hashes import Hashes
 from monitor.record.integrity import Judges
-from monitor.record.judge import judge
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.record.raw import RawBatch
 from monitor.record.read_record import RecordReader
-from monitor.record.refusal import Refused, Unfamiliar
+from monitor.record.refusal import Refused
 from monitor.record.rejected import Rejected
-from monitor.record.scan import scan
 
 _INTACT: Final[Mapping[int, str]] = {}
 _MACHINE: Final = (MemoryError, OSError, ImportError)  # no record is to blame for these
@@ -63,6 +60,7 @@ class Decoder:
         self._limits = Limits() if limits is None else limits
         self._hashes = Hashes(keys.sketches)
         self._maker = ColumnMaker(keys.sketches, self._hashes, judges)
+        self._templates = TemplateReader(keys.sketches, keys.names, self._hashes, self._limits)
 
     def decode(self, batch: RawBatch) -> Decoded:
         """The columns of a batch. Never raises for anything that stands in a record."""
@@ -90,28 +88,18 @@ class Decoder:
     def _decode(self, batch: RawBatch, failing: Mapping[int, str]) -> Decoded:
         """`failing`: records that are not looked into, and why."""
         gathering = Gathering()
-        reader = RecordReader(self.names, self._hashes, self._limits, gathering)
-        payloads = [payload if len(payload) <= self._limits.record else b"" for payload in batch.payloads]
-        for at in failing:
-            payloads[at] = b""
-        counts, words = scan(*joined(payloads))
-        keys, bare_words = counts.tolist(), words.tolist()
-        offsets, times = batch.offsets.tolist(), batch.timestamps.tolist()
+        general = General(batch, self._reader(gathering), self._limits, failing)
+        plain = [b"" if _headed(batch, at) else general.payload(at) for at in range(len(batch))]
+        found, strange = self._templates.read(plain, batch.timestamps, gathering, general.examine)
+        general.scan([at for at, query in enumerate(found) if query is None])
+        offsets = batch.offsets.tolist()
         queries: list[Query] = []
         places: list[int] = []
         rejected: list[Rejected] = []
         unknown = 0
-        for at, payload in enumerate(payloads):
+        for at, (query, fields) in enumerate(zip(found, strange.tolist(), strict=True)):
             try:
-                if at in failing:
-                    raise Refused("decoder-failed", f"record: {failing[at]} while it was decoded")
-                if len(batch.payloads[at]) > self._limits.record:
-                    raise Refused("too-large", "record: too many bytes")
-                headers = None if batch.headers is None else batch.headers[at]
-                document = unwrap(parse(payload), keys[at], bare_words[at], headers)
-                if document[1] > self._limits.keys:
-                    raise Refused("too-large", "record: too many keys")
-                read, found = _read(reader, document, times[at])
+                read, more = general.read(at) if query is None else ([query], fields)
             except Refused as refusal:
                 size = len(batch.payloads[at])
                 rejected.append(Rejected(batch.partition, offsets[at], refusal.reason, refusal.detail, size))
@@ -120,8 +108,16 @@ class Decoder:
                 read = self._erasures.left(batch.partition, offsets[at], read)
             queries += read
             places += [offsets[at]] * len(read)
-            unknown += found
+            unknown += more
         return Decoded(self._maker.make(queries, places, gathering), rejected, unknown)
+
+    def _reader(self, gathering: Gathering) -> RecordReader:
+        return RecordReader(self.names, self._hashes, self._limits, gathering)
+
+
+def _headed(batch: RawBatch, at: int) -> bool:
+    """Whether a record has headers, in which attributes of an envelope may stand."""
+    return batch.headers is not None and bool(batch.headers[at])
 
 
 def _cut(batch: RawBatch, part: slice) -> RawBatch:
@@ -132,24 +128,3 @@ def _cut(batch: RawBatch, part: slice) -> RawBatch:
         timestamps=batch.timestamps[part],
         headers=None if batch.headers is None else batch.headers[part],
     )
-
-
-def _read(reader: RecordReader, document: Document, log_time: int) -> tuple[list[Query], int]:
-    """The queries of a record and how many of its fields are unknown."""
-    record, keys, bare_words = document
-    try:
-        queries = reader.read(record, log_time, bare_words)
-    except (Unfamiliar, KeyError, TypeError):
-        _check_twice(key_count(record), keys)
-        judge(record)
-        raise Refused("wrong-type", "record: not as its schema says") from None
-    if reader.seen == keys:
-        return queries, 0
-    found, unknown = census(record)
-    _check_twice(found, keys)
-    return queries, unknown
-
-
-def _check_twice(found: int, keys: int) -> None:
-    if found != keys:
-        raise Refused("duplicate-key", "record: the same key twice in one object")

@@ -59,6 +59,21 @@ class Gathering:
             raise Unfamiliar from None
         return start
 
+    def add_numbers(self, numbers: NDArray[np.float64]) -> tuple[int, int]:
+        """Keep the lists of many records, end to end, some of which are inputs and some scores; where they begin among
+        either."""
+        bases = len(self.lists), len(self.scores)
+        content = numbers.tobytes()
+        self.lists.frombytes(content)
+        self.scores.frombytes(content)
+        return bases
+
+    def add_scores(self, scores: NDArray[np.float64]) -> int:
+        """Keep scores; where they begin."""
+        start = len(self.scores)
+        self.scores.frombytes(scores.tobytes())
+        return start
+
     def add_tensor(self, values: NDArray[np.float32]) -> int:
         """Keep float32 values; where they begin."""
         start = len(self.tensors)

@@ -9,8 +9,8 @@ from monitor.record.hashes import Hashes
 from monitor.record.limits import NAME_BYTES, Limits
 from monitor.record.refusal import Refused, Unfamiliar
 
-_LOW: Final = -1e-3  # rounding of whoever writes the log is forgiven
-_HIGH: Final = 1 + 1e-3
+LOW: Final = -1e-3  # rounding of whoever writes the log is forgiven
+HIGH: Final = 1 + 1e-3
 _NUMBERS: Final = frozenset({int, float})
 _PROBABILITIES: Final = "probabilities"
 
@@ -85,7 +85,7 @@ class AnswerReader:
         if (named or self.bare_words) and not _NUMBERS.issuperset(map(type, scores)):
             raise Unfamiliar
         try:
-            inside = min(scores) >= _LOW and max(scores) <= _HIGH
+            inside = min(scores) >= LOW and max(scores) <= HIGH
         except TypeError:
             raise Unfamiliar from None
         if not inside:
@@ -98,7 +98,7 @@ class AnswerReader:
         hashed = 0
         if label is not None:
             self.seen += 1
-            hashed = self._hashes.label[_label(label)]
+            hashed = self._hashes.label[label_text(label)]
         if confidence is not None:
             self.seen += 1
             self._check_scores([confidence], named=True)
@@ -129,7 +129,7 @@ class AnswerReader:
             raise Refused("too-large", "output.logprobs: too many numbers")
 
 
-def _label(label: Any) -> str:
+def label_text(label: Any) -> str:
     """The name of a class; a number is the text of that number, so that 3, 3.0 and "3" are one class."""
     kind = type(label)
     if kind is str:

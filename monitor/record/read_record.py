@@ -20,9 +20,9 @@ from monitor.record.times import event_time
 
 Json = dict[str, Any]
 
-_LARGEST: Final = 1e12
-_NOT_KNOWN: Final = float("nan")
-_UNKNOWN_NAME: Final = b""
+LARGEST: Final = 1e12
+NOT_KNOWN: Final = float("nan")
+UNKNOWN_NAME: Final = b""
 
 
 class RecordReader:
@@ -99,7 +99,7 @@ class RecordReader:
             model,
             version,
             0 if status is None else _status(status),
-            _NOT_KNOWN if latency is None else _milliseconds(latency),
+            NOT_KNOWN if latency is None else _milliseconds(latency),
             tokens,
             flags,
             bias,
@@ -108,15 +108,15 @@ class RecordReader:
     def _client(self, given: Any) -> tuple[bytes, bytes, bytes]:
         names = self._names
         if type(given) is not dict:
-            return names.client[given], _UNKNOWN_NAME, _UNKNOWN_NAME
+            return names.client[given], UNKNOWN_NAME, UNKNOWN_NAME
         group, address, agent = given.get("group"), given.get("address"), given.get("user_agent")
         if agent is not None and type(agent) is not str:
             raise Unfamiliar
         self._seen += 4 - ((group is None) + (address is None) + (agent is None))
         return (
             names.client[given["id"]],
-            _UNKNOWN_NAME if group is None else names.group[group],
-            _UNKNOWN_NAME if address is None else names.address[address],
+            UNKNOWN_NAME if group is None else names.group[group],
+            UNKNOWN_NAME if address is None else names.address[address],
         )
 
     def _model(self, given: Any) -> tuple[str, int]:
@@ -146,6 +146,6 @@ def _status(given: Any) -> int:
 def _milliseconds(given: Any) -> float:
     if type(given) is not float and type(given) is not int:
         raise Unfamiliar
-    if not 0 <= given <= _LARGEST:
+    if not 0 <= given <= LARGEST:
         raise Refused("bad-number", "latency_ms: 0 to 1e12 was expected")
     return float(given)

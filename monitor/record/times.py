@@ -11,10 +11,10 @@ from monitor.record.refusal import Refused, Unfamiliar
 
 _DAY_AND_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d", re.ASCII).fullmatch
 _FRACTION_AND_ZONE: Final = re.compile(r"(?:\.(\d{1,9}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII).fullmatch
-_FIRST: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
-_LAST: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+FIRST: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+LAST: Final = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 _EXPECTED: Final = "time: RFC 3339 with its zone, or epoch milliseconds, was expected"
-_LARGEST: Final = 1e15  # milliseconds; beyond it a float would lose them
+LARGEST: Final = 1e15  # milliseconds; beyond it a float would lose them
 
 
 def event_time(given: object, log_time: int, skew: int) -> int:
@@ -31,7 +31,7 @@ def event_time(given: object, log_time: int, skew: int) -> int:
         moment = log_time * 1000
     else:
         moment = _from_milliseconds(given)
-    if not _FIRST <= moment < _LAST:
+    if not FIRST <= moment < LAST:
         raise Refused("time-range", "time: between the years 2000 and 2100 was expected (numbers are milliseconds)")
     if log_time >= 0 and abs(moment - log_time * 1000) > skew:
         raise Refused("time-skew", "time: too far from the time at which the log took the record")
@@ -42,7 +42,7 @@ def _from_milliseconds(given: object) -> int:
     if type(given) is int:
         return given * 1000
     if type(given) is float:
-        return round(given * 1000) if abs(given) < _LARGEST else -1
+        return round(given * 1000) if abs(given) < LARGEST else -1
     raise Unfamiliar
 
 

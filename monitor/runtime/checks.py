@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 from detectors.sketch.fingerprints import Fingerprints
 from monitor.config.settings import Settings
-from monitor.config.sinks import ElasticsearchSettings, FileSettings, SinkSettings, WebhookSettings
 from monitor.config.sources import KafkaSettings
 from monitor.config.trouble import Trouble
 from monitor.runtime.fingerprints import described, load
 from monitor.runtime.keys import keys_of
 from monitor.runtime.paths import outbox_path, snapshots_path
+from monitor.runtime.reach import reached
+from monitor.runtime.responses import looked_at
 
 Verdict = Literal["good", "doubtful", "bad"]
-
-_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,9 @@ def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
     yield _tried("detectors", _detectors)
     yield _tried("source", lambda: _source(settings, connect))
     for name, sink in settings.sinks.items():
-        yield _tried(f"sink {name}", lambda sink=sink: _sink(sink, connect))  # type: ignore[misc]  # bound at once
+        yield _tried(f"sink {name}", lambda sink=sink: reached(sink, connect))  # type: ignore[misc]  # bound at once
+    if settings.response.wanted:
+        yield _tried("responses", lambda: looked_at(settings.response, keys_of(settings.keys), connect=connect))
     if not settings.sinks:
         yield Checked(
             "sinks", "doubtful", "none: alerts stay in the outbox", "sinks", "write [sinks.NAME] with a `type`"
@@ -155,79 +154,3 @@ def _kafka(settings: KafkaSettings) -> str:
     finally:
         consumer.close(autocommit=False)
     return f"Kafka, {', '.join(counts)}, all codec libraries are here"
-
-
-def _sink(settings: SinkSettings, connect: bool) -> str:
-    match settings:
-        case ElasticsearchSettings():
-            return _elasticsearch(settings) if connect else "Elasticsearch, not connected"
-        case WebhookSettings():
-            return _webhook(settings, connect)
-        case FileSettings():
-            return f"file {settings.path}"
-        case _:
-            return "standard output"
-
-
-def _elasticsearch(settings: ElasticsearchSettings) -> str:
-    from elastic_transport import TransportError
-    from elasticsearch import ApiError
-
-    from monitor.sinks.client import connect, looking
-    from monitor.sinks.elasticsearch import stream_name
-
-    stream = stream_name(settings.namespace)
-    keyed = looking(settings)
-    client = connect(settings) if keyed is None else keyed
-    try:
-        there = bool(client.search(index=stream, size=0, ignore_unavailable=True)["_shards"]["total"])
-    except ApiError as problem:
-        if problem.status_code == 403 and keyed is None:  # what a key that may only write is told
-            return f"Elasticsearch answers; without `lookup_key` an alert can come twice over a rollover of {stream}"
-        raise _no_answer(settings, f"Elasticsearch answered {problem.status_code}") from None
-    except TransportError as problem:
-        raise _no_answer(settings, f"no answer: {type(problem).__name__}") from None
-    finally:
-        client.close()
-    if not there:
-        raise Trouble(
-            what=f"there is no data stream {stream}", where="Elasticsearch", mend="run `probewatch siem install`"
-        )
-    return f"Elasticsearch answers, {stream} is there"
-
-
-def _no_answer(settings: ElasticsearchSettings, what: str) -> Trouble:
-    return Trouble(
-        what=what, where=", ".join(settings.hosts), mend="check hosts, certificates, and the API key or password"
-    )
-
-
-def _webhook(settings: WebhookSettings, connect: bool) -> str:
-    """Reads the secrets; with `connect` opens a connection and sends nothing. The address, a secret, is not told."""
-    parts = urlsplit(settings.url.text())
-    for secret in settings.secrets:
-        secret.read()
-    if not connect:
-        return "webhook, not connected"
-    from monitor.sinks.guard import Forbidden, judged
-
-    way = parts if settings.proxy is None else urlsplit(settings.proxy)
-    try:
-        port = way.port or _PORTS[way.scheme]
-        found = socket.getaddrinfo(way.hostname or "", port, type=socket.SOCK_STREAM)
-        addresses = [str(one[4][0]) for one in found]
-        reached = addresses if settings.proxy is not None else judged(addresses, settings.networks)
-        socket.create_connection((reached[0], port), settings.timeout_s).close()
-    except Forbidden:
-        raise Trouble(
-            what="the receiver's address is not public",
-            where=settings.url.place,
-            mend="give another address, or name its network in the sink's `networks`",
-        ) from None
-    except (OSError, KeyError, ValueError) as problem:
-        raise Trouble(
-            what=f"the webhook cannot be reached: {type(problem).__name__}",
-            where=settings.url.place,
-            mend="check the address that is kept there, the proxy and the network",
-        ) from None
-    return "webhook, something listens"

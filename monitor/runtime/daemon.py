@@ -10,10 +10,12 @@ from contextlib import ExitStack, contextmanager
 from threading import Event
 from types import FrameType
 
+from monitor.alerts.finding import Finding
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoder
 from monitor.record.limits import Limits
+from monitor.record.raw import Partition
 from monitor.runtime.accounts import account
 from monitor.runtime.engines import engine_maker
 from monitor.runtime.fingerprints import digests, load_all
@@ -27,11 +29,12 @@ from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import audit_path, outbox_path
+from monitor.runtime.responses import responder
 from monitor.runtime.stores import open_store
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
 from monitor.runtime.wiring import open_source
-from monitor.sinks.build import build_sinks
+from monitor.sinks.build import build_policies, build_sinks
 from monitor.sinks.delivery import Delivery
 from monitor.sinks.outbox import Outbox
 from monitor.sources.watchdog import Watchdog
@@ -65,9 +68,14 @@ def run(settings: Settings) -> bool:
         account(audit_path(settings), settings, keys.epoch)
         outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)
         stack.callback(outbox.close)
-        delivery = Delivery(outbox, build_sinks(settings.sinks))
+        policies = build_policies(settings.sinks, lambda finding: _read_here(finding, partitions))
+        delivery = Delivery(outbox, build_sinks(settings.sinks), policies=policies)
         stack.callback(delivery.stop)
         metrics.count_elsewhere("sink_alerts", "Alerts of each sink, by outcome.", lambda: _outcomes(delivery))
+        answering = responder(settings, keys, outbox, metrics, clocks.wall)
+        if answering is not None:
+            stack.enter_context(answering)
+            pulse.responses = (lambda: answering.page) if settings.response.page else None
         health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
         stopping = stack.enter_context(_signals())
         log.info("starting", extra={"health_port": health.port, "config_hash": config})
@@ -112,6 +120,11 @@ def _signals() -> Iterator[Event]:
             signal.signal(one, handler)
 
 
+def _read_here(finding: Finding, partitions: Partitions) -> bool:
+    """Whether this process reads the partition that a finding comes from."""
+    return Partition(finding.lineage.topic, finding.lineage.partition) in partitions
+
+
 def _gauges(metrics: Metrics, delivery: Delivery, outbox: Outbox) -> None:
     """What the outbox and the sinks say of themselves; nothing new while the outbox cannot be read."""
     for name, stats in delivery.stats.items():
@@ -129,5 +142,5 @@ def _outcomes(delivery: Delivery) -> dict[tuple[str, str], int]:
     return {
         (name, outcome): getattr(stats, outcome)
         for name, stats in delivery.stats.items()
-        for outcome in ("accepted", "sent", "retried", "refused", "held")
+        for outcome in ("accepted", "sent", "retried", "refused", "held", "skipped", "folded")
     }

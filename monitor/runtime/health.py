@@ -1,4 +1,4 @@
-"""The pages /metrics, /status, /state, /healthz and /readyz, on loopback unless told otherwise."""
+"""The pages /metrics, /status, /state, /responses, /healthz and /readyz, on loopback unless told otherwise."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
 
 import orjson
 
 from monitor.config.runtime import HealthSettings
 from monitor.config.trouble import Trouble
+from monitor.formats.responses import Page
 from monitor.runtime.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ class Pulse:
         self._last = clock()
         self.ready = False
         self.standings: Mapping[str, Any] = {}  # how far learning has come, by partition
+        self.responses: Callable[[], Page] | None = None  # what gateways are told; None: nothing
         self.origins: Mapping[str, Any] = {}  # where state came from, and which stretches of the log were missed
 
     def beat(self) -> None:
@@ -104,6 +106,8 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                     self._answer(200, _JSON, orjson.dumps(dict(pulse.standings)))
                 case "/state":
                     self._answer(200, _JSON, orjson.dumps(dict(pulse.origins)))
+                case "/responses" if pulse.responses is not None:
+                    self._tagged(pulse.responses())
                 case "/healthz" if pulse.alive:
                     self._answer(200, _TEXT, b"alive\n")
                 case "/healthz":
@@ -113,14 +117,29 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                 case "/readyz":
                     self._answer(503, _TEXT, b"partitions are not assigned and restored yet\n")
                 case _:
-                    self._answer(404, _TEXT, b"there is /metrics, /status, /state, /healthz and /readyz\n")
+                    self._answer(
+                        404,
+                        _TEXT,
+                        b"there is /metrics, /status, /state, /healthz and /readyz; /responses with response.page\n",
+                    )
 
-        def _answer(self, status: int, kind: str, body: bytes) -> None:
+        def _tagged(self, page: Page) -> None:
+            """The page, or 304 where the visitor has it."""
+            headers = {"ETag": page.tag, "Cache-Control": "no-cache"}
+            if has(self.headers.get("If-None-Match", ""), page.tag):
+                self._answer(304, _JSON, b"", headers)
+            else:
+                self._answer(200, _JSON, page.body, headers)
+
+        def _answer(self, status: int, kind: str, body: bytes, more: Mapping[str, str] = MappingProxyType({})) -> None:
             self.send_response(status)
             if status == 401:
                 self.send_header("WWW-Authenticate", "Bearer")
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
+            for name, value in more.items():
+                self.send_header(name, value)
+            if status != 304:
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
@@ -128,6 +147,16 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
             """Says nothing: who asks is not worth a line each time."""
 
     return Pages
+
+
+def has(asked: str, tag: str) -> bool:
+    """Whether a visitor who sent that If-None-Match has the page of that tag (RFC 9110, section 13.1.2).
+
+    >>> has('"a", W/"b"', '"b"'), has("*", '"b"'), has('"a"', '"b"'), has("", '"b"')
+    (True, True, False, False)
+    """
+    known = [one.strip().removeprefix("W/") for one in asked.split(",")]
+    return tag in known or known == ["*"]
 
 
 def shows(authorization: str, token: bytes | None) -> bool:

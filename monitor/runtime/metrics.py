@@ -78,6 +78,11 @@ class Metrics:
         self.last_success = self._gauge(
             "sink_last_success_seconds", "When a sink last took alerts, in Unix time.", "sink"
         )
+        self.responses = self._gauge("responses", "Entries of the response feed that stand.")
+        self.responses_dropped = self._gauge("responses_dropped", "Entries that had no place in the response feed.")
+        self.responses_written = self._counter(
+            "responses_written", "Entries and tombstones written into the topic of responses.", "what"
+        )
         self.broken = self._gauge("sink_broken", "1 where the thread of a sink has ended by a fault.", "sink")
 
     def count_elsewhere(self, name: str, meaning: str, look: Callable[[], Mapping[tuple[str, str], int]]) -> None:

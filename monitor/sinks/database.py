@@ -11,7 +11,7 @@ from typing import Final
 
 from monitor.config.trouble import Trouble
 
-_VERSION: Final = 2
+_VERSION: Final = 3
 
 _SCHEMA: Final = """
 CREATE TABLE alerts (
@@ -62,12 +62,24 @@ CREATE TABLE letters (
     UNIQUE (topic, partition, offset, reason, detail)
 );
 CREATE INDEX letters_by_alert ON letters (alert);
+CREATE TABLE told (
+    sink TEXT NOT NULL,
+    finding TEXT NOT NULL,
+    severity TEXT NOT NULL,
+    at REAL NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (sink, finding)
+) WITHOUT ROWID;
 CREATE TABLE tallies (kind TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (kind, reason))
     WITHOUT ROWID;
 """
 
 #: What brings a file of each earlier form to the next one.
-_UPGRADES: Final = {1: "ALTER TABLE letters ADD COLUMN sealed BLOB;"}
+_UPGRADES: Final = {
+    1: "ALTER TABLE letters ADD COLUMN sealed BLOB;",
+    2: "CREATE TABLE told (sink TEXT NOT NULL, finding TEXT NOT NULL, severity TEXT NOT NULL, at REAL NOT NULL,"
+    " seq INTEGER NOT NULL, PRIMARY KEY (sink, finding)) WITHOUT ROWID;",
+}
 
 _MENDS: Final = {
     sqlite3.SQLITE_FULL: ("the disk is full", "free some space; nothing that was accepted is lost"),

@@ -6,10 +6,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from monitor.config.trouble import Trouble
 from monitor.sinks.outbox import Outbox
+from monitor.sinks.policy import Policy
 from monitor.sinks.protocol import Sink
 from monitor.sinks.worker import Backoff, DeliveryStats, Worker
 
@@ -29,10 +31,14 @@ class Delivery:
         clock: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
         steady: Callable[[], float] = time.monotonic,
+        policies: Mapping[str, Policy] = MappingProxyType({}),
     ) -> None:
+        """`policies` are by the name of the sink; one without has everything told."""
         self._outbox = outbox
         chosen = Backoff() if backoff is None else backoff
-        self._lines = [_Line(Worker(sink, outbox, chosen, clock, chance, steady)) for sink in sinks]
+        self._lines = [
+            _Line(Worker(sink, outbox, chosen, clock, chance, steady, policies.get(sink.name))) for sink in sinks
+        ]
         outbox.subscribe(self._hear)
 
     def start(self) -> None:

@@ -10,35 +10,22 @@ one that writes cannot read; where nothing may be looked up, an alert can come t
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-import orjson
 from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
 from monitor.alerts.finding import Finding
 from monitor.config.trouble import Trouble
-from monitor.formats.ecs import render_ecs
-from monitor.sinks.assets import asset
+from monitor.sinks.bulk import GARBLED, GARBLED_ERRORS, TRY_LATER, Answers, operation, stream_name
+from monitor.sinks.form import Form
 from monitor.sinks.protocol import DELIVERED, Outcome
 
 log = logging.getLogger(__name__)
 
-_TRY_LATER: Final = frozenset({408, 425, 429, 502, 503, 504})
-_FIELD: Final = re.compile(r"field \[([^\]]+)\]")
-_KIND: Final = re.compile(r"[a-z_]{1,80}")
-# of an answer that is no answer of Elasticsearch's: something stands between it and us, or it is not itself
-_GARBLED: Final = Outcome("retry", "an answer that makes no sense", doubtful=True)
-_GARBLED_ERRORS: Final = (LookupError, TypeError, ValueError, AttributeError, OverflowError)
 _MISSING: Final = "the data stream or its pipeline is missing; `probewatch siem install` makes them"
-
-
-def stream_name(namespace: str) -> str:
-    """The data stream of a namespace."""
-    return f"logs-probewatch.alert-{namespace}"
 
 
 class ElasticsearchSink:
@@ -52,6 +39,7 @@ class ElasticsearchSink:
         max_batch: int = 500,
         lookups: Elasticsearch | None = None,
         renew: Callable[[], tuple[Elasticsearch, Elasticsearch | None]] | None = None,
+        link: str | None = None,
     ) -> None:
         """`lookups` is a client with a key of its own for looking alerts up. `renew` makes both anew with the secrets
         as they are then; it is asked after the server has refused ours, so that a new key in the file counts without a
@@ -63,7 +51,8 @@ class ElasticsearchSink:
         self._refused = self._blind = False
         self._namespace = namespace
         self._stream = stream_name(namespace)
-        self._fields = frozenset(field_names(asset("index-template")["template"]["mappings"]["properties"]))
+        self._answers = Answers(_MISSING)
+        self._form = Form.named("ecs", link)
 
     def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
         """Writes the alerts in one bulk request, or in several where the server finds one too large."""
@@ -89,11 +78,24 @@ class ElasticsearchSink:
             outcome = _whole(problem)
             refused = outcome.verdict == "refused"  # the question, not the alerts
             return [replace(outcome, verdict="hold") if refused else outcome] * len(alerts)
-        except _GARBLED_ERRORS:
-            return [_GARBLED] * len(alerts)
+        except GARBLED_ERRORS:
+            return [GARBLED] * len(alerts)
         fresh = [alert for alert in alerts if alert.id not in present]
         written = iter(self._bulk(fresh) if fresh else [])
         return [DELIVERED if alert.id in present else next(written) for alert in alerts]
+
+    def read_back(self, alert: Finding) -> str:
+        """Where the alert was found. Trouble where it was not, or cannot be looked up."""
+        try:
+            present = self._present({alert.id})
+        except (TransportError, ApiError) as problem:
+            why = _whole(problem).reason
+        else:
+            if alert.id in present:
+                return f"found in {present[alert.id]}"
+            why = "our key may not look it up" if self._blind else "it is not in the stream"
+        mend = "give the sink a `lookup_key`" if self._blind else "see the server's log"
+        raise Trouble(what=f"the alert was not found: {why}", where=f"sink {self.name}", mend=mend)
 
     def close(self) -> None:
         """Closes the connections."""
@@ -101,10 +103,10 @@ class ElasticsearchSink:
         if self._lookups is not None:
             self._lookups.close()
 
-    def _present(self, ids: Collection[str]) -> frozenset[str]:
-        """Which of the ids are in the stream already, in whatever backing index."""
+    def _present(self, ids: Collection[str]) -> dict[str, str]:
+        """Which of the ids are in the stream already, and in which backing index."""
         if self._blind:
-            return frozenset()
+            return {}
         asked = self._client if self._lookups is None else self._lookups
         try:
             asked.indices.refresh(index=self._stream, ignore_unavailable=True)
@@ -124,14 +126,14 @@ class ElasticsearchSink:
                     "alerts cannot be looked up: after a rollover one can come twice; give this sink a lookup_key",
                     extra={"sink": self.name},
                 )
-                return frozenset()
+                return {}
             raise
-        return frozenset(hit["_id"] for hit in answer["hits"]["hits"])
+        return {hit["_id"]: hit["_index"] for hit in answer["hits"]["hits"]}
 
     def _bulk(self, alerts: Sequence[Finding]) -> list[Outcome]:
         try:
             answer = self._client.bulk(
-                operations=[line for alert in alerts for line in self._operation(alert)],
+                operations=[line for alert in alerts for line in operation(alert, self._namespace, self._form)],
                 index=self._stream,
                 require_data_stream=True,
             )
@@ -143,46 +145,10 @@ class ElasticsearchSink:
         except TransportError as problem:
             return [_whole(problem)] * len(alerts)
         try:
-            outcomes = [self._item(item["create"]) for item in answer["items"]]
-        except _GARBLED_ERRORS:
-            return [_GARBLED] * len(alerts)
-        return outcomes if len(outcomes) == len(alerts) else [_GARBLED] * len(alerts)
-
-    def _operation(self, alert: Finding) -> tuple[Any, Any]:
-        """Two lines of the request; the client takes bytes as they are, which its types do not say."""
-        return orjson.dumps({"create": {"_id": alert.id}}), orjson.dumps(render_ecs(alert, self._namespace))
-
-    def _item(self, item: Mapping[str, Any]) -> Outcome:
-        """What became of one document. Other than most helpers we do not take 201 at its word: a document that the
-        server has put into its failure store instead of the stream is answered with 201 too."""
-        status = int(item["status"])
-        if item.get("failure_store") == "used":
-            return Outcome("refused", "failure store")
-        if status in {200, 201, 409}:
-            return DELIVERED
-        error = item.get("error", {})
-        text, kind = str(error.get("reason", "")), str(error.get("type", ""))
-        if kind == "index_not_found_exception" or "pipeline with id" in text:
-            return Outcome("hold", _MISSING)
-        reason = self._reason(status, kind, text)
-        if status in {401, 403}:
-            return Outcome("hold", reason)
-        if status in _TRY_LATER or status >= 500:
-            return Outcome("retry", reason, doubtful=status != 429)
-        return Outcome("refused", reason)
-
-    def _reason(self, status: int, kind: str, text: str) -> str:
-        """What the server complains of, without the text of its message, which repeats values."""
-        known = [name for name in _FIELD.findall(text) if name in self._fields]
-        word = kind if _KIND.fullmatch(kind) else "unknown error"
-        return f"status {status}: {word}" + (f" in {known[0]}" if known else "")
-
-
-def field_names(properties: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Every field of a mapping, in the form `event.kind`."""
-    for name, field in properties.items():
-        yield f"{prefix}{name}"
-        yield from field_names(field.get("properties", {}), f"{prefix}{name}.")
+            outcomes = [self._answers.item(item["create"]) for item in answer["items"]]
+        except GARBLED_ERRORS:
+            return [GARBLED] * len(alerts)
+        return outcomes if len(outcomes) == len(alerts) else [GARBLED] * len(alerts)
 
 
 def _whole(problem: TransportError | ApiError) -> Outcome:
@@ -194,6 +160,6 @@ def _whole(problem: TransportError | ApiError) -> Outcome:
     status = problem.status_code
     if status == 413:
         return Outcome("refused", "status 413: too large for the server")
-    if status in _TRY_LATER or status >= 500:
+    if status in TRY_LATER or status >= 500:
         return Outcome("retry", f"status {status}", doubtful=status != 429)
     return Outcome("hold", _MISSING if status == 404 else f"status {status}")

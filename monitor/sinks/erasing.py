@@ -51,6 +51,7 @@ def _alerts(connection: sqlite3.Connection, pseudonyms: Sequence[str]) -> tuple[
         if finding.client in pseudonyms or (finding.members and not members):
             connection.execute("DELETE FROM waiting WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM letters WHERE alert = ?", (seq,))
+            connection.execute("DELETE FROM told WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM alerts WHERE seq = ?", (seq,))
             deleted += 1
         else:

@@ -1,4 +1,4 @@
-"""Keeps the webhook out of places that it must not reach: addresses are looked at when the connection is made.
+"""Keeps sinks out of places that they must not reach: addresses are looked at when the connection is made.
 
 A name is resolved once, each address is judged, and the connection goes to the address that was judged: a name that
 leads somewhere else at the next look (DNS rebinding) gains nothing. What an answer says is never followed.
@@ -93,20 +93,30 @@ def judged(addresses: Iterable[str], networks: Sequence[Network]) -> list[str]:
 def _connected(connection: HTTPConnection, networks: Sequence[Network]) -> socket.socket:
     """A socket to the first allowed address that answers. The name in the certificate stays the one that was asked."""
     try:
-        found = socket.getaddrinfo(connection.host, connection.port, type=socket.SOCK_STREAM)
+        return dial(
+            connection.host,
+            connection.port,
+            networks,
+            connection.timeout,
+            source_address=connection.source_address,
+            socket_options=connection.socket_options,
+        )
     except (socket.gaierror, UnicodeError) as problem:
         raise NameResolutionError(
             connection.host, connection, problem if isinstance(problem, socket.gaierror) else socket.gaierror()
         ) from problem
-    failed: OSError | None = None
+    except OSError as problem:
+        raise NewConnectionError(connection, type(problem).__name__) from problem
+
+
+def dial(host: str, port: int, networks: Sequence[Network], timeout: Any, **options: Any) -> socket.socket:
+    """A socket to the first allowed address of a name that answers. Forbidden where none is allowed, OSError where none
+    answers or the name is not known, UnicodeError where it can be none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failed = OSError()
     for address in judged((str(one[4][0]) for one in found), networks):
         try:
-            return create_connection(
-                (address, connection.port),
-                connection.timeout,
-                source_address=connection.source_address,
-                socket_options=connection.socket_options,
-            )
+            return create_connection((address, port), timeout, **options)
         except OSError as problem:
             failed = problem
-    raise NewConnectionError(connection, type(failed).__name__) from failed
+    raise failed

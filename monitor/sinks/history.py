@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from monitor.alerts.finding import Finding, Status
+from typing import Final
+
+from monitor.alerts.finding import Finding, Severity, Status
 from monitor.config.trouble import Trouble
 from monitor.formats.native import parse
+from monitor.formats.responses import Standing
 from monitor.sinks.database import Database
+
+_SECOND: Final = 1_000_000  # microseconds
 
 
 class History:
@@ -37,6 +42,25 @@ class History:
                 {"model": model, "family": family, "status": status, "since": since, "limit": limit},
             ).fetchall()
         return [parse(payload, str(self._database.path)) for (payload,) in rows]
+
+    def standing(self, since: int, severity: Severity, limit: int) -> list[Standing]:
+        """The latest revision of each named finding of that severity that is not closed, accepted since a time
+        (microseconds since 1970, by the wall clock), the newest first, at most `limit`."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT a.payload, (SELECT MIN(b.accepted) FROM alerts b WHERE b.finding = a.finding), a.accepted"
+                " FROM alerts a WHERE a.accepted >= :since AND a.status != 'closed'"
+                " AND json_extract(CAST(a.payload AS TEXT), '$.severity') = :severity"
+                " AND json_extract(CAST(a.payload AS TEXT), '$.tier') = 'named'"
+                " AND NOT EXISTS (SELECT 1 FROM alerts b WHERE b.finding = a.finding AND b.revision > a.revision)"
+                " ORDER BY a.accepted DESC, a.seq DESC LIMIT :limit",
+                {"since": since / _SECOND, "severity": severity, "limit": limit},
+            ).fetchall()
+        where = str(self._database.path)
+        return [
+            Standing(parse(payload, where), round(opened * _SECOND), round(accepted * _SECOND))
+            for payload, opened, accepted in rows
+        ]
 
     def revisions(self, name: str) -> list[Finding]:
         """All revisions of a finding, the oldest first. `name` is its id, the beginning of it, or the id of an alert.

@@ -24,8 +24,10 @@ from monitor.sinks.deadletters import DeadLetter, DeadLetters, Kind
 from monitor.sinks.history import History
 from monitor.sinks.protocol import Outcome
 from monitor.sinks.sealing import sealer
+from monitor.sinks.told import Memory, remember
 
 _DAY: Final = 86_400.0
+_ENDS: Final = frozenset({"delivered", "refused", "skipped", "folded"})
 _PRUNE_EVERY: Final = 1_000  # accepted alerts between two prunings
 
 
@@ -41,11 +43,13 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What became of a due alert, and, where it is to be tried again, when (seconds since 1970)."""
+    """What became of a due alert, and, where it is to be tried again, when (seconds since 1970). `keep`: a delivered
+    one is remembered as the last that the sink was told of its finding."""
 
     seq: int
     outcome: Outcome
     again_at: float
+    keep: bool = False
 
 
 class Outbox:
@@ -66,6 +70,7 @@ class Outbox:
         self._listeners: list[Callable[[int], None]] = []
         self._since_prune = _PRUNE_EVERY
         self.history: Final = History(self._database)
+        self.memory: Final = Memory(self._database)
         self._sealer = sealer(self._settings.letters_key)
         self.letters: Final = DeadLetters(self._database, self._settings.letters, clock, self._sealer)
 
@@ -133,7 +138,7 @@ class Outbox:
             holds = [result.outcome.reason for result in results if result.outcome.verdict == "hold"]
             if holds:
                 connection.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?)", (sink, now, holds[0]))
-            elif any(result.outcome.verdict != "retry" for result in results):
+            elif any(result.outcome.verdict in {"delivered", "refused"} for result in results):
                 connection.execute("DELETE FROM held WHERE sink = ?", (sink,))
 
     def hurry(self, sink: str) -> None:
@@ -215,8 +220,15 @@ class Outbox:
 
     def _settle(self, connection: sqlite3.Connection, sink: str, result: Settled) -> None:
         outcome, key = result.outcome, (sink, result.seq)
-        if outcome.verdict in {"delivered", "refused"}:
+        if outcome.verdict in _ENDS:
             connection.execute("DELETE FROM waiting WHERE sink = ? AND seq = ?", key)
+        if outcome.verdict == "delivered" and result.keep:
+            remember(connection, sink, result.seq, self._clock())
+        if outcome.verdict == "later":  # it was never tried
+            connection.execute(
+                "UPDATE waiting SET due = ?, doubtful = ?, tries = tries - 1 WHERE sink = ? AND seq = ?",
+                (result.again_at, outcome.doubtful, *key),
+            )
         if outcome.verdict == "refused":
             self.letters.refuse(connection, sink, result.seq, outcome.reason)
         if outcome.verdict in {"retry", "hold"}:
@@ -237,4 +249,5 @@ class Outbox:
                 " AND NOT EXISTS (SELECT 1 FROM letters l WHERE l.alert = alerts.seq)",
                 (bound, *self._sinks),
             )
-        connection.execute("DELETE FROM waiting WHERE seq NOT IN (SELECT seq FROM alerts)")
+        for table in ("waiting", "told"):
+            connection.execute(f"DELETE FROM {table} WHERE seq NOT IN (SELECT seq FROM alerts)")

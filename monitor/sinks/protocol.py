@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from monitor.alerts.finding import Finding
 
 Verdict = Literal["delivered", "retry", "refused", "hold"]
+"""What a sink says."""
+
+Fate = Literal[Verdict, "skipped", "folded", "later"]
+"""What becomes of an alert: a sink's verdict, or that of its policy, which the sink never sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +26,12 @@ class Outcome:
     `reason` is a short text for people and for counting; no secret, address or value of the alert stands in it.
     `after` is the least number of seconds to wait, where the far side has named one. `doubtful`: the far side may have
     taken the alert although it did not say so.
+
+    The delivery has three more, which no sink gives: `skipped`, the alert is not for this sink; `folded`, it is not
+    told because of a repeat or a ceiling; `later`, it waits for room under the ceiling.
     """
 
-    verdict: Verdict
+    verdict: Fate
     reason: str = ""
     after: float | None = None
     doubtful: bool = False
@@ -56,4 +63,27 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Lets go of connections and files. Called once, after the last `send`."""
+        ...
+
+
+@runtime_checkable
+class Recurring(Protocol):
+    """A sink whose far side forgets: open findings are sent again until they have closed."""
+
+    @property
+    def again_seconds(self) -> float:
+        """Seconds between two times."""
+        ...
+
+    def again(self, alerts: Sequence[Finding]) -> bool:
+        """Sends what is open, and what has closed lately, once more; whether somebody took it."""
+        ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A sink whose far side can be asked whether an alert is there."""
+
+    def read_back(self, alert: Finding) -> str:
+        """Where the alert was found, in a few words. Trouble where it is not there or cannot be read."""
         ...

@@ -1,7 +1,4 @@
-"""Sink that posts each alert to a receiver, signed as Standard Webhooks 1.0.0 asks.
-
-Neither the address nor a secret of it stands in any reason, log line or error; the sink's name has to do.
-"""
+"""Sink that posts each alert to a receiver, signed as Standard Webhooks 1.0.0 asks."""
 
 from __future__ import annotations
 
@@ -9,81 +6,65 @@ import hmac
 import time
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import orjson
-import urllib3
-from urllib3.exceptions import HTTPError, LocationValueError
 
 from monitor.alerts.finding import Finding
 from monitor.config.secret import Secret
-from monitor.config.sinks import TlsSettings, WebhookSettings, address_problem
+from monitor.config.targets import WebhookSettings
+from monitor.config.transport import address_problem
 from monitor.config.trouble import Trouble
 from monitor.formats.native import moment, render
-from monitor.sinks.guard import Forbidden, guarded
-from monitor.sinks.protocol import DELIVERED, Outcome
+from monitor.sinks.form import LINES, Form
+from monitor.sinks.http import JSON, Http, HttpSink, Reply, Request, authorization, packed
+from monitor.sinks.protocol import Outcome
 
 _PREFIX: Final = "whsec_"
 _LENGTHS: Final = range(24, 65)  # bytes that a signing secret may have
-_LONGEST_WAIT: Final = 86_400.0  # seconds; a receiver that names a longer rest is asked again after a day
-_TRY_LATER: Final = frozenset({408, 425, 429})
-_BAD_ALERT: Final = frozenset({400, 413, 422})
-_REST: Final = 4_096  # bytes; after a shorter answer the connection can be used again
+_MOST: Final = 4 * 1024 * 1024  # bytes of one alert
 
 
-class WebhookSink:
+class WebhookSink(HttpSink):
     """One request for each alert. Only an answer from 200 to 299 counts as delivered; redirects are not followed."""
-
-    max_batch: Final = 1
 
     def __init__(self, name: str, settings: WebhookSettings, clock: Callable[[], float] = time.time) -> None:
         """Trouble where the address or a secret cannot be read, or is not what it should be."""
-        self.name: Final = name
-        self._clock = clock
-        self._url = _address(name, settings.url)
-        self._keys = tuple(signing_key(secret) for secret in settings.secrets)
-        self._pool = _pool(settings)
+        http = Http(settings, clock)
+        super().__init__(name, http, _Webhook(name, settings, clock))
 
-    def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
-        """Posts the alerts, one after the other. The receiver knows an alert that comes again by its `webhook-id`."""
-        return [self._post(alert) for alert in alerts]
 
-    def close(self) -> None:
-        """Closes the connections."""
-        self._pool.clear()
+class _Webhook:
+    max_batch: int = 1
+    max_bytes: int = _MOST
 
-    def _post(self, alert: Finding) -> Outcome:
-        body = payload(alert)
-        headers = signed_headers(alert.id, int(self._clock()), body, self._keys)
-        try:
-            response = self._pool.request(
-                "POST", self._url, body=body, headers=headers, preload_content=False, retries=False, redirect=False
-            )
-            try:
-                response.read1(_REST)  # one look: who answers in drips gets no more of our time
-            finally:
-                response.close()
-        except Forbidden:
-            return Outcome("hold", "the receiver's address is not public; see the setting `networks`")
-        except (HTTPError, LocationValueError) as problem:  # their text holds the address
-            return Outcome("retry", f"no answer: {type(problem).__name__}", doubtful=True)
-        return self._outcome(response.status, response.headers.get("retry-after"))
+    def __init__(self, name: str, settings: WebhookSettings, clock: Callable[[], float]) -> None:
+        self._name, self._settings, self._clock = name, settings, clock
+        self._form = Form.named(settings.format, settings.link)
+        self._keys()
+        secret_address(name, settings.url)
+        authorization(settings.token)
 
-    def _outcome(self, status: int, retry_after: str | None) -> Outcome:
-        if 200 <= status < 300:
-            return DELIVERED
-        if status in _TRY_LATER or status >= 500:
-            return Outcome("retry", f"status {status}", _seconds(retry_after, self._clock()), doubtful=status >= 500)
-        if status in _BAD_ALERT:
-            return Outcome("refused", f"status {status}")
-        if status == 410:
-            return Outcome("hold", "status 410: the receiver is gone; give another address or delete the sink")
-        if 300 <= status < 400:
-            return Outcome("hold", f"status {status}: redirects are not followed; give the final address")
-        return Outcome("hold", f"status {status}")
+    def item(self, alert: Finding) -> bytes:
+        """The whole body."""
+        return payload(alert) if self._settings.format == "native" else self._form.line(alert)
+
+    def request(self, alerts: Sequence[Finding], items: Sequence[bytes]) -> Request:
+        """Signed by the keys as they are now. The receiver knows an alert that comes again by its `webhook-id`."""
+        settings = self._settings
+        kind = "text/plain; charset=utf-8" if settings.format in LINES else JSON
+        headers = {"content-type": kind, **authorization(settings.token)}
+        request = packed(secret_address(self._name, settings.url), items[0], headers, compress=settings.compress)
+        signed = signed_headers(alerts[0].id, int(self._clock()), request.body, self._keys())
+        return Request(request.url, request.body, {**request.headers, **signed})
+
+    def heard(self, reply: Reply, count: int) -> list[Outcome]:
+        """By the status alone."""
+        return [reply.meant()] * count
+
+    def _keys(self) -> list[bytes]:
+        return [signing_key(secret) for secret in self._settings.secrets]
 
 
 def payload(alert: Finding) -> bytes:
@@ -98,8 +79,6 @@ def signed_headers(name: str, at: int, body: bytes, keys: Sequence[bytes]) -> di
     signed = b".".join((name.encode(), str(at).encode(), body))
     signatures = (b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys)
     return {
-        "content-type": "application/json",
-        "user-agent": "probewatch",
         "webhook-id": name,
         "webhook-timestamp": str(at),
         "webhook-signature": " ".join(f"v1,{signature}" for signature in signatures),
@@ -122,7 +101,8 @@ def signing_key(secret: Secret) -> bytes:
     return key
 
 
-def _address(name: str, secret: Secret) -> str:
+def secret_address(name: str, secret: Secret) -> str:
+    """An address that is kept as a secret; Trouble, which does not repeat it, where it is none."""
     text = secret.text().strip()
     problem = address_problem(text)
     if problem is not None:
@@ -130,39 +110,3 @@ def _address(name: str, secret: Secret) -> str:
             what=f"the receiver's address: {problem}", where=f"sink {name}, {secret.place}", mend="write it so"
         )
     return text
-
-
-def _pool(settings: WebhookSettings) -> urllib3.PoolManager:
-    options: dict[str, Any] = {
-        "timeout": urllib3.Timeout(total=settings.timeout_s),
-        "maxsize": 1,
-        **_tls(settings.tls),
-    }
-    if settings.proxy is not None:
-        return urllib3.ProxyManager(settings.proxy, **options)
-    return guarded(settings.networks, options)
-
-
-def _tls(tls: TlsSettings) -> dict[str, Any]:
-    files = {"ca_certs": tls.ca_file, "cert_file": tls.certificate_file, "key_file": tls.key_file}
-    given: dict[str, Any] = {key: str(path) for key, path in files.items() if path is not None}
-    return given | {"cert_reqs": "CERT_REQUIRED" if tls.verify else "CERT_NONE"}
-
-
-def _seconds(retry_after: str | None, now: float) -> float | None:
-    """What `Retry-After` asks for, which is a number of seconds or a date; None where it is neither.
-
-    >>> _seconds("120", 0.0), _seconds("Thu, 01 Jan 1970 00:01:00 GMT", 0.0), _seconds("soon", 0.0)
-    (120.0, 60.0, None)
-    """
-    if retry_after is None:
-        return None
-    seconds = retry_after.strip()
-    if seconds.isascii() and seconds.isdecimal():
-        return min(float(seconds), _LONGEST_WAIT)
-    try:
-        at = parsedate_to_datetime(retry_after)
-    except (ValueError, OverflowError, TypeError):  # a year or a zone that no calendar has
-        return None
-    aware = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return min(max(0.0, (aware - datetime.fromtimestamp(now, UTC)).total_seconds()), _LONGEST_WAIT)

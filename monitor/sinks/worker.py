@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from monitor.sinks.outbox import Due, Outbox, Settled
-from monitor.sinks.protocol import Outcome, Sink
+from monitor.sinks.policy import Decision, Policy
+from monitor.sinks.protocol import Fate, Outcome, Recurring, Sink
 
 _log = logging.getLogger("probewatch.sinks")
 
 _JUMP: Final = 5.0  # seconds between wall clock and steady clock that are no drift
+_ANSWERS: Final[frozenset[Fate]] = frozenset({"delivered", "retry", "refused", "hold"})
+_CLOSED_LATELY: Final = 900.0  # seconds for which the end of a finding is sent again where the far side forgets
 _DOUBLINGS: Final = 32  # beyond them every ceiling is reached
 
 
@@ -42,13 +45,16 @@ class Backoff:
 @dataclass(slots=True)
 class DeliveryStats:
     """Counts since the start of the process, of alerts. `accepted`: had to be delivered (what waited at the start is
-    among them); `retried` and `held` count attempts. `last_success` is in seconds since 1970, 0 before the first."""
+    among them); `retried` and `held` count attempts. `skipped` are not for this sink, `folded` were not told by its
+    rules about repeats and ceilings. `last_success` is in seconds since 1970, 0 before the first."""
 
     accepted: int = 0
     sent: int = 0
     retried: int = 0
     refused: int = 0
     held: int = 0
+    skipped: int = 0
+    folded: int = 0
     last_success: float = 0.0
 
 
@@ -66,6 +72,7 @@ class Worker:
         clock: Callable[[], float],
         chance: Callable[[], float],
         steady: Callable[[], float],
+        policy: Policy | None = None,
     ) -> None:
         self.sink: Final = sink
         self.stats: Final = DeliveryStats(accepted=outbox.waiting(sink.name))
@@ -78,6 +85,9 @@ class Worker:
         self._failures = 0
         self._rest_until = 0.0
         self._holding = False
+        self._policy = Policy() if policy is None else policy
+        self._again_at = 0.0
+        self._folding = self._forgotten = False
 
     def step(self) -> float | None:
         """Delivers one batch, unless it is time to rest. Gives back for how many seconds there is nothing to do; None:
@@ -86,17 +96,22 @@ class Worker:
         self._mind_the_clock(now)
         if now < self._rest_until:
             return self._rest_until - now
-        due = self._outbox.claim(self.sink.name, now, self.sink.max_batch)
+        self._repeat(now)
+        room = self._policy.pace.room(self._steady()) if self._policy.ceiling else None
+        if room == 0 and self._outbox.waiting(self.sink.name):
+            return self._policy.pace.rest(self._steady())
+        limit = self.sink.max_batch if room is None else max(1, min(room, self.sink.max_batch))
+        due = self._outbox.claim(self.sink.name, now, limit)
         if not due:
             next_due = self._outbox.next_due(self.sink.name, now)
             return None if next_due is None else next_due - now
-        outcomes = self._send(due)
+        outcomes = self._outcomes(due, now)
         now = self._clock()
         self._rest(outcomes, now)
         self._outbox.settle(
             self.sink.name,
             [
-                Settled(one.seq, outcome, self._again_at(one, outcome, now))
+                Settled(one.seq, outcome, self._due_again(one, outcome, now), self._policy.keeps)
                 for one, outcome in zip(due, outcomes, strict=True)
             ],
         )
@@ -116,10 +131,55 @@ class Worker:
             self._rest_until = 0.0
         self._apart = apart
 
+    def _repeat(self, now: float) -> None:
+        """Sends what is open once more, where the far side forgets; what fails is tried at the next look."""
+        if not isinstance(self.sink, Recurring) or now < self._again_at:
+            return
+        known = self._outbox.memory.standing(self.sink.name, now - _CLOSED_LATELY)
+        standing = [one for one in known if self._policy.mine(one)]
+        taken = not standing or self.sink.again([self._policy.shown(one) for one in standing])
+        if taken:
+            self._again_at = now + self.sink.again_seconds
+        elif not self._forgotten:
+            _log.warning("open alerts could not be sent again", extra={"sink": self.sink.name})
+        self._forgotten = not taken
+
+    def _outcomes(self, due: Sequence[Due], now: float) -> list[Outcome]:
+        """What becomes of each: what the policy lets through is sent, in one batch."""
+        decisions = self._decisions(due, now)
+        chosen = [one for one, decision in zip(due, decisions, strict=True) if decision == "send"]
+        sent = iter(self._send(chosen) if chosen else [])
+        outcomes = [
+            next(sent) if decision == "send" else Outcome(decision, doubtful=one.doubtful)
+            for one, decision in zip(due, decisions, strict=True)
+        ]
+        if self._policy.unsaid and not self._folding:
+            _log.warning("alerts beyond the ceiling of the sink are folded", extra={"sink": self.sink.name})
+        if any(outcome.verdict == "delivered" for outcome in outcomes):
+            self._policy.said()
+        self._folding = self._policy.unsaid > 0
+        return outcomes
+
+    def _decisions(self, due: Sequence[Due], now: float) -> list[Decision]:
+        policy, steady = self._policy, self._steady()
+        told = self._outbox.memory.of(self.sink.name, {one.finding.finding for one in due}) if policy.keeps else {}
+        room, decisions, sent = policy.pace.room(steady), list[Decision](), set[str]()
+        for one in due:
+            if policy.keeps and one.finding.finding in sent:  # what becomes of the earlier revision decides
+                decisions.append("later")
+                continue
+            decision = policy.decide(one.seq, one.finding, told, now=now, room=room)
+            if decision == "send":
+                sent.add(one.finding.finding)
+                room = None if room is None else room - 1
+            decisions.append(decision)
+        policy.pace.spend(decisions.count("send"), steady)
+        return decisions
+
     def _send(self, due: Sequence[Due]) -> list[Outcome]:
         doubtful = {one.finding.id for one in due if one.doubtful}
         try:
-            outcomes = self.sink.send([one.finding for one in due], doubtful)
+            outcomes = self.sink.send([self._policy.shown(one.finding) for one in due], doubtful)
             if len(outcomes) == len(due):
                 return outcomes
             reason = "fault: an outcome is missing"
@@ -133,21 +193,25 @@ class Worker:
         after = max((outcome.after for outcome in outcomes if outcome.after is not None), default=0.0)
         if "hold" in verdicts:
             rest = self._backoff.hold
-        elif verdicts == {"retry"}:
+        elif verdicts & _ANSWERS == {"retry"}:
             self._failures += 1
             rest = self._backoff.delay(self._failures, self._chance())
         else:
-            self._failures, rest = 0, 0.0
+            self._failures, rest = self._failures if not verdicts & _ANSWERS else 0, 0.0
         self._rest_until = now + max(rest, after)
 
-    def _again_at(self, one: Due, outcome: Outcome, now: float) -> float:
+    def _due_again(self, one: Due, outcome: Outcome, now: float) -> float:
         """When an alert may be tried again: later than others that have not failed, which so get their turn."""
+        if outcome.verdict == "later":
+            return now + self._policy.pace.rest(self._steady())
         if outcome.verdict != "retry":
             return 0.0
         return max(self._rest_until, now) + self._backoff.delay(one.tries + 1, self._chance())
 
     def _count(self, outcomes: Sequence[Outcome], now: float) -> None:
         tally = Counter(outcome.verdict for outcome in outcomes)
+        self.stats.skipped += tally["skipped"]
+        self.stats.folded += tally["folded"]
         self.stats.sent += tally["delivered"]
         self.stats.retried += tally["retry"]
         self.stats.refused += tally["refused"]

@@ -12,6 +12,7 @@ import kafka.errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.coordinator.assignors.range import RangePartitionAssignor
 
+from monitor.config.brokers import security
 from monitor.config.sources import KafkaSettings
 from monitor.config.trouble import Trouble
 
@@ -57,7 +58,7 @@ def connect(settings: KafkaSettings, *, member: bool) -> kafka.KafkaConsumer:
     Trouble where the brokers cannot be reached or a topic does not exist."""
     membership = {"group_id": settings.group, "group_instance_id": settings.instance} if member else {}
     with mending(settings):
-        options = _options(settings) | membership | _encryption(settings) | _login(settings)
+        options = _options(settings) | membership | security(settings.encryption, settings.login)
         consumer = kafka.KafkaConsumer(**options)
     try:
         with mending(settings):
@@ -111,30 +112,4 @@ def _options(settings: KafkaSettings) -> dict[str, Any]:
         "max_poll_interval_ms": int(settings.step_seconds * 1000),
         "bootstrap_timeout_ms": int(settings.connect_seconds * 1000),
         "metrics_enabled": False,
-    }
-
-
-def _encryption(settings: KafkaSettings) -> dict[str, Any]:
-    tls = settings.encryption
-    protocol = ("SASL_" if settings.login else "") + ("SSL" if tls else "PLAINTEXT")
-    if tls is None:
-        return {"security_protocol": protocol}
-    return {
-        "security_protocol": protocol,
-        "ssl_cafile": None if tls.authorities is None else str(tls.authorities),
-        "ssl_certfile": None if tls.certificate is None else str(tls.certificate),
-        "ssl_keyfile": None if tls.key is None else str(tls.key),
-        "ssl_password": None if tls.key_password is None else tls.key_password.text(),
-        "ssl_check_hostname": tls.check_hostname,
-    }
-
-
-def _login(settings: KafkaSettings) -> dict[str, Any]:
-    login = settings.login
-    if login is None:
-        return {}
-    return {
-        "sasl_mechanism": login.mechanism,
-        "sasl_plain_username": login.user,
-        "sasl_plain_password": login.password.text(),
     }

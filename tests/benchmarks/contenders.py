@@ -46,7 +46,7 @@ from monitor.runtime.partitions import Partitions
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
 from monitor.runtime.wiring import open_source
-from monitor.sinks.build import build_sinks
+from monitor.sinks.build import build_policies, build_sinks
 from monitor.sinks.delivery import Delivery
 from monitor.sinks.outbox import Outbox
 from monitor.sources.protocol import Assignment, Bounds, Progress, Source
@@ -237,7 +237,7 @@ def _judged(measured: Run, metrics: Metrics, stages: Stages) -> Run:
     if queries != seen:
         raise RuntimeError(f"of {seen} records only {queries} became queries: this measures something else")
     measured.findings = _findings(metrics)
-    measured.stages, measured.cpu = stages.seconds(), measured.cpu - stages.extra
+    measured.stages = stages.seconds()
     return measured
 
 
@@ -257,7 +257,7 @@ def daemon(
     sinks = {"file": FileSink(type="file", path=folder / "alerts.ndjson")}
     with ExitStack() as stack:
         outbox = stack.enter_context(closing(Outbox(folder / "outbox.db", list(sinks))))
-        delivery = Delivery(outbox, build_sinks(sinks))
+        delivery = Delivery(outbox, build_sinks(sinks), policies=build_policies(sinks))
         stack.callback(delivery.stop)
         delivery.start()
 

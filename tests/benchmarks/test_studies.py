@@ -15,7 +15,7 @@ from owner import maker_for, warmed
 from playing import PARTITION, play
 from studies import cold_start, growth, poison, raw_inputs, stream, unsketched
 
-from detectors.features.neighbours import SKETCH_BYTES
+from detectors.features.neighbours import EXPONENT, LEAST, SKETCH_BYTES, UNITS, signed
 from detectors.sketch.queries import DENSE, SEGMENTS
 
 DAY = 86_400_000
@@ -164,7 +164,9 @@ def test_raw_inputs_are_kept_beside_the_sketch_and_compared_exactly() -> None:
     unsketched.unpack(packed[1], out)
     assert (out == projection[1]).all()
     apart = float(np.linalg.norm(projection[0].astype(float) - projection[1].astype(float)))
-    assert unsketched.distance(packed[0], packed[1], WIDE) == pytest.approx(apart, rel=1e-12)
+    assert unsketched.other_unit(packed[0], packed, 1, 0, 1) == pytest.approx(apart, rel=1e-12)
+    unit = UNITS[signed(packed[0][EXPONENT]) - LEAST]
+    assert unsketched.same_unit(packed[0], packed, 1) ** 0.5 * unit == pytest.approx(apart, rel=1e-12)
     assert (packed[:, 64 : 64 + SEGMENTS] == 7).all()
     assert SKETCH_BYTES[DENSE] == unsketched.SKETCH
 

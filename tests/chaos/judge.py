@@ -12,7 +12,7 @@ from typing import Any
 from elasticsearch import Elasticsearch
 from elasticsearch.helpers import scan
 
-from monitor.sinks.elasticsearch import stream_name
+from monitor.sinks.bulk import stream_name
 
 
 @dataclass(frozen=True)

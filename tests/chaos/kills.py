@@ -17,9 +17,10 @@ from chaos.lives import Life, Lives, Place, wait_until
 from chaos.nursery import Nursery
 from chaos.scene import Oracle, Scene
 from elasticsearch import Elasticsearch
+from wires import wire
 
-from monitor.sinks.elasticsearch import stream_name
-from monitor.sinks.siem import install
+from monitor.siem.install import install
+from monitor.sinks.bulk import stream_name
 
 OUTSIDE = 0.15  # share of lives that are killed from outside, at any time
 READING = 0.8  # seconds of reading, at most, in such a life
@@ -48,7 +49,8 @@ def passage(
 ) -> Killed:
     """Reads the whole log and delivers everything, killed up to `most` times on the way."""
     client, namespace = Elasticsearch(search), uuid.uuid4().hex[:8]
-    install(client, namespace)
+    with wire(search) as reached:
+        install(reached, namespace)
     sinks = f'[sinks.search]\ntype = "elasticsearch"\nhosts = ["{search}"]\nnamespace = "{namespace}"\n'
     place = Place(folder, brokers, scene.topic, namespace, sinks, instance="only")
     lives = Lives(nursery, place)

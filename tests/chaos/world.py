@@ -19,10 +19,11 @@ from chaos.nursery import Nursery
 from chaos.scene import Oracle, Scene
 from chaos.way import Receiver, SearchWay, open_way
 from elasticsearch import Elasticsearch
+from wires import wire
 
 from monitor.runtime.folder import SnapshotFolder
-from monitor.sinks.elasticsearch import stream_name
-from monitor.sinks.siem import install
+from monitor.siem.install import install
+from monitor.sinks.bulk import stream_name
 
 SECRET = "whsec_" + "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMw=="
 RESTART = 1.0  # seconds between two starts, at least
@@ -125,9 +126,8 @@ def world(
 ) -> Iterator[World]:
     """A stage with four places; nothing runs on it yet."""
     namespace = uuid.uuid4().hex[:8]
-    client = Elasticsearch(search)
-    install(client, namespace)
-    client.close()
+    with wire(search) as reached:
+        install(reached, namespace)
     way, receiver = SearchWay(search, stream_name(namespace)), Receiver()
     disk = Disk(folder / "disk")
     with ExitStack() as stack:

@@ -31,6 +31,7 @@ from pydantic_core._pydantic_core import list_all_errors
 
 from detectors.sketch.fingerprints import FingerprintsRefused, unpacked
 from monitor.config.load import load
+from monitor.config.targets import OpenSearchSettings, PagerDutySettings, SplunkSettings
 from monitor.config.trouble import Trouble
 from monitor.formats.native import encode, parse
 from monitor.record.decode import Decoder
@@ -45,8 +46,12 @@ from monitor.runtime.generations import _MAGIC as SNAPSHOT
 from monitor.runtime.generations import _MAGIC_1 as SNAPSHOT_1
 from monitor.runtime.snapshots import Refused as RefusedSnapshot
 from monitor.runtime.snapshots import Snapshot
+from monitor.sinks.answers import seconds
 from monitor.sinks.elasticsearch import ElasticsearchSink
-from monitor.sinks.webhook import _seconds
+from monitor.sinks.http import Reply, Target
+from monitor.sinks.opensearch import OpenSearchSink
+from monitor.sinks.pagerduty import PagerDutySink
+from monitor.sinks.splunk import SplunkSink
 from monitor.sources.batches import _BatchTaker
 from monitor.sources.codecs import UnreadableError, inflate
 from monitor.sources.inflate import DamageError, pieces
@@ -286,8 +291,19 @@ def search() -> ElasticsearchSink:
     return ElasticsearchSink("search", client)
 
 
+@cache
+def http_targets() -> list[Target]:
+    """Targets that read what stands in an answer."""
+    secret, url = {"env": "PATH"}, "http://127.0.0.1:1"
+    splunk = SplunkSettings.model_validate({"type": "splunk", "url": url, "token": secret, "acknowledge": False})
+    pager = PagerDutySettings.model_validate({"type": "pagerduty", "url": url, "routing_key": secret})
+    search = OpenSearchSettings.model_validate({"type": "opensearch", "hosts": [url]})
+    sinks = (SplunkSink("a", splunk), PagerDutySink("b", pager), OpenSearchSink("c", search)._writer)
+    return [sink._target for sink in sinks]
+
+
 def answers(inputs: Inputs) -> None:
-    """Answers of a search server and of a webhook's receiver."""
+    """Answers of search servers, of a webhook's receiver and of other targets."""
     statuses = (200, 200, 200, 400, 401, 413, 429, 503)
     for number, one in enumerate(inputs):
         Server.answer, Server.status = one, statuses[number % len(statuses)]
@@ -296,7 +312,11 @@ def answers(inputs: Inputs) -> None:
         for outcome in outcomes:
             assert outcome.verdict in ("delivered", "retry", "refused", "hold")
             assert len(outcome.reason) < 300
-        rest = _seconds(text(one[:80]), 1e9)
+        for target in http_targets():
+            for outcome in target.heard(Reply(statuses[number % len(statuses)], {}, one, 1e9), 2):
+                assert outcome.verdict in ("delivered", "retry", "refused", "hold")
+                assert len(outcome.reason) < 300
+        rest = seconds(text(one[:80]), 1e9)
         assert rest is None or 0 <= rest <= 86_400
 
 

@@ -26,14 +26,18 @@ from test_webhook import settings as webhook
 
 from monitor.config.sinks import ElasticsearchSettings
 from monitor.config.sources import KafkaSettings
+from monitor.config.streams import KafkaSinkSettings
 from monitor.config.trouble import Trouble
-from monitor.runtime.checks import _elasticsearch
+from monitor.runtime.reach import _elasticsearch
+from monitor.siem.install import install, make_api_key, make_lookup_key
+from monitor.siem.wire import Wire
 from monitor.sinks.build import build_sinks
+from monitor.sinks.bulk import stream_name
 from monitor.sinks.client import connect, looking
 from monitor.sinks.delivery import Delivery
-from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
+from monitor.sinks.elasticsearch import ElasticsearchSink
+from monitor.sinks.kafka import KafkaSink
 from monitor.sinks.outbox import Outbox
-from monitor.sinks.siem import install, make_api_key, make_lookup_key
 from monitor.sinks.webhook import WebhookSink
 from monitor.sinks.worker import Backoff
 from monitor.sources.kafka import KafkaSource
@@ -133,6 +137,33 @@ def test_kafka_lets_nobody_else_in_and_no_secret_is_said(
     assert PASSWORD not in said
 
 
+@pytest.mark.servers
+@pytest.mark.parametrize(
+    ("fault", "verdict"), [("none", "delivered"), ("wrong password", "retry"), ("a stranger's certificate", "retry")]
+)
+def test_a_topic_is_written_to_with_a_certificate_and_a_login(
+    broker: str, issued: Certificates, tmp_path: Path, caplog: pytest.LogCaptureFixture, fault: str, verdict: str
+) -> None:
+    (tmp_path / "password").write_text("not this one" if fault == "wrong password" else PASSWORD)
+    who = issued.stranger if fault == "a stranger's certificate" else issued.client
+    section = KafkaSinkSettings.model_validate(
+        {
+            "type": "kafka",
+            "brokers": (broker,),
+            "topic": "guarded",
+            "timeout_s": 3,
+            "encryption": {"authorities": issued.authority, "certificate": who.certificate, "key": who.key},
+            "login": {"user": "probewatch", "password": {"file": tmp_path / "password"}},
+        }
+    )
+    sink = KafkaSink("bus", section)
+    with caplog.at_level(logging.DEBUG):
+        [outcome] = sink.send([EXAMPLE])
+        sink.close()
+    assert outcome.verdict == verdict
+    assert "not this one" not in caplog.text + outcome.reason
+
+
 def sink_settings(server: Server, issued: Certificates, who: Identity, **login: Any) -> ElasticsearchSettings:
     tls = {"ca_file": issued.authority, "certificate_file": who.certificate, "key_file": who.key}
     return ElasticsearchSettings.model_validate(
@@ -146,16 +177,25 @@ def admin(search: Server, issued: Certificates, tmp_path_factory: pytest.TempPat
     password.write_text(PASSWORD)
     basic = {"user": "elastic_admin", "password": {"file": password}}
     client = connect(sink_settings(search, issued, issued.client, basic=basic))
-    install(client, "trust")
     yield client
     client.close()
 
 
+@pytest.fixture(scope="module")
+def installer(search: Server, issued: Certificates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
+    password = tmp_path_factory.mktemp("installer") / "password"
+    password.write_text(PASSWORD)
+    basic = {"user": "elastic_admin", "password": {"file": password}}
+    with Wire(sink_settings(search, issued, issued.client, basic=basic)) as wire:
+        install(wire, "trust")
+        yield wire
+
+
 @pytest.mark.servers
 def test_elasticsearch_takes_alerts_over_tls_from_those_with_a_certificate(
-    search: Server, admin: Elasticsearch, issued: Certificates, tmp_path: Path
+    search: Server, admin: Elasticsearch, installer: Wire, issued: Certificates, tmp_path: Path
 ) -> None:
-    (tmp_path / "key").write_text(make_api_key(admin))
+    (tmp_path / "key").write_text(make_api_key(installer))
     key = {"api_key": {"file": tmp_path / "key"}}
     for who, verdict in ((issued.client, "delivered"), (issued.stranger, "retry")):
         sink = ElasticsearchSink("soc", connect(sink_settings(search, issued, who, **key)), "trust")
@@ -178,9 +218,14 @@ def keyed(folder: Path, **keys: str) -> dict[str, Any]:
 
 @pytest.mark.servers
 def test_the_writers_key_writes_and_neither_reads_nor_deletes(
-    search: Server, admin: Elasticsearch, issued: Certificates, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    search: Server,
+    admin: Elasticsearch,
+    installer: Wire,
+    issued: Certificates,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    section = sink_settings(search, issued, issued.client, **keyed(tmp_path, api_key=make_api_key(admin)))
+    section = sink_settings(search, issued, issued.client, **keyed(tmp_path, api_key=make_api_key(installer)))
     client = connect(section)
     [sink], alerts = build_sinks({"soc": section}), several(3)
     assert {outcome.verdict for outcome in sink.send(alerts)} == {"delivered"}
@@ -222,17 +267,17 @@ def test_the_writers_key_writes_and_neither_reads_nor_deletes(
 @pytest.mark.servers
 @pytest.mark.parametrize("licence", ["basic", "trial"])  # in this order
 def test_the_key_for_looking_up_makes_it_once_and_does_nothing_else(
-    search: Server, admin: Elasticsearch, issued: Certificates, tmp_path: Path, licence: str
+    search: Server, admin: Elasticsearch, installer: Wire, issued: Certificates, tmp_path: Path, licence: str
 ) -> None:
     """Under the licence that every server has the key can read alerts; under one that knows security of single fields
     it sees their ids alone."""
     stream = stream_name("trust")
     if licence == "trial":
         admin.license.post_start_trial(acknowledge=True)
-    key, ids_alone = make_lookup_key(admin)
+    key, ids_alone = make_lookup_key(installer)
     assert ids_alone == (licence == "trial")
     section = sink_settings(
-        search, issued, issued.client, **keyed(tmp_path, api_key=make_api_key(admin), lookup_key=key)
+        search, issued, issued.client, **keyed(tmp_path, api_key=make_api_key(installer), lookup_key=key)
     )
     [sink], client = build_sinks({"soc": section}), looking(section)
     alerts = several(2, client=licence)
@@ -269,6 +314,7 @@ def test_the_key_for_looking_up_makes_it_once_and_does_nothing_else(
 def test_a_key_that_has_ended_holds_the_outbox_and_alarms_until_there_is_a_new_one(
     search: Server,
     admin: Elasticsearch,
+    installer: Wire,
     issued: Certificates,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -283,8 +329,8 @@ def test_a_key_that_has_ended_holds_the_outbox_and_alarms_until_there_is_a_new_o
     time.sleep(2.5 if end == "expired" else 0)
     key = tmp_path / "key"
     key.write_text(made["encoded"])
-    fresh = {"api_key": make_api_key, "lookup_key": lambda client: make_lookup_key(client)[0]}
-    sound = {name: make(admin) for name, make in fresh.items() if name != which}
+    fresh = {"api_key": make_api_key, "lookup_key": lambda wire: make_lookup_key(wire)[0]}
+    sound = {name: make(installer) for name, make in fresh.items() if name != which}
     section = sink_settings(search, issued, issued.client, **keyed(tmp_path, **sound), **{which: {"file": key}})
     outbox = Outbox(tmp_path / "outbox.db", ["soc"])
     delivery = Delivery(outbox, build_sinks({"soc": section}), QUICK)
@@ -302,7 +348,7 @@ def test_a_key_that_has_ended_holds_the_outbox_and_alarms_until_there_is_a_new_o
         assert made["encoded"] not in caplog.text
         key.unlink()
         time.sleep(0.5)  # a secret on its way is no reason to end
-        key.write_text(fresh[which](admin))
+        key.write_text(fresh[which](installer))
         until(lambda: outbox.waiting("soc") == 0)
         assert outbox.held_since("soc") is None
         assert not delivery.broken

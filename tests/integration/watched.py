@@ -17,9 +17,10 @@ from elasticsearch.helpers import scan
 from gate import Gate
 from installed import Daemon, run
 from kafka import KafkaAdminClient, KafkaProducer
+from wires import wire
 
-from monitor.sinks.elasticsearch import stream_name
-from monitor.sinks.siem import install
+from monitor.siem.install import install
+from monitor.sinks.bulk import stream_name
 
 PATIENCE = 240.0
 SETTINGS = """
@@ -64,7 +65,8 @@ class Watched:
         self.name = uuid.uuid4().hex[:8]
         self.topic, self.brokers = topic or f"queries-{self.name}", kafka
         self.client = Elasticsearch(search)
-        install(self.client, self.name)
+        with wire(search) as reached:
+            install(reached, self.name)
         self.gate = Gate(*(urlsplit(search).hostname or "", urlsplit(search).port or 0))
         if topic is None:
             create(kafka, self.topic, partitions)

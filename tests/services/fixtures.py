@@ -1,8 +1,9 @@
-"""Fixtures with real servers: `kafka`, `elasticsearch` and `objects` once per run, and factories for a test's own.
+"""Fixtures with real servers: `kafka`, `elasticsearch`, `opensearch` and `objects` once per run, and factories of more.
 
 Tests that use them are marked `servers`. They are skipped, loudly, where `SERVERS=no` or where this machine lacks what
-the servers need; where `CI=true`, that is a failure. PROBEWATCH_TEST_KAFKA (`host:port`) and
-PROBEWATCH_TEST_ELASTICSEARCH and PROBEWATCH_TEST_OBJECTS (URLs) name servers that run already.
+the servers need; where `CI=true`, that is a failure. PROBEWATCH_TEST_KAFKA (`host:port`),
+PROBEWATCH_TEST_ELASTICSEARCH, PROBEWATCH_TEST_OPENSEARCH and PROBEWATCH_TEST_OBJECTS (URLs) name servers that run
+already.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from services.launch import Launch, Server, downloads, lacking, launch
 RUNNING = {
     "kafka": "PROBEWATCH_TEST_KAFKA",
     "search": "PROBEWATCH_TEST_ELASTICSEARCH",
+    "opensearch": "PROBEWATCH_TEST_OPENSEARCH",
     "objects": "PROBEWATCH_TEST_OBJECTS",
 }
-FIXTURES = {"kafka": "kafka", "elasticsearch": "search", "objects": "objects"}
+FIXTURES = {"kafka": "kafka", "elasticsearch": "search", "opensearch": "opensearch", "objects": "objects"}
 SHARED_OPTIONS = {
     "kafka": ("--set", "log.cleaner.backoff.ms=500"),
     "search": (),
+    "opensearch": (),
     "objects": (),
 }  # compaction within a test
 OFF = "SERVERS=no"
@@ -130,6 +133,12 @@ def kafka(park: Park) -> Server:
 def elasticsearch(park: Park) -> Server:
     """Elasticsearch without security; `address` is its URL. Use index names of your own."""
     return park.shared("search")
+
+
+@pytest.fixture(scope="session")
+def opensearch(park: Park) -> Server:
+    """OpenSearch, the minimal distribution, without security; `address` is its URL. Use namespaces of your own."""
+    return park.shared("opensearch")
 
 
 @pytest.fixture(scope="session")

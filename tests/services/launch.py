@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import IO, Any
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = {"kafka": "broker/start", "search": "search/start", "objects": "objects/start"}
+SCRIPTS = {"kafka": "broker/start", "search": "search/start", "opensearch": "search/start", "objects": "objects/start"}
+ENGINES = {"opensearch": ("--engine", "opensearch")}  # one script starts two of them
 READY_SECONDS = 600  # a first start downloads
 
 
@@ -57,10 +58,10 @@ class Launch:
 
 
 def launch(kind: str, data: Path, *options: str) -> Launch:
-    """Begin to start a server: `kafka`, `search` or `objects`, with everything it holds in `data`."""
+    """Begin to start a server: `kafka`, `search`, `opensearch` or `objects`, with everything it holds in `data`."""
     data.mkdir(parents=True, exist_ok=True)
     errors = (data / "start.err").open("w+")
-    command = [sys.executable, str(HERE / SCRIPTS[kind]), "--data", str(data), *options]
+    command = [sys.executable, str(HERE / SCRIPTS[kind]), "--data", str(data), *ENGINES.get(kind, ()), *options]
     return Launch(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True), errors)
 
 
@@ -84,9 +85,12 @@ def lacking(kind: str) -> str | None:
 def downloads(kind: str) -> str | None:
     """How much a start would download; None where the cache has it."""
     cache = Path(os.environ.get("PROBEWATCH_SERVICES_CACHE") or Path.home() / ".cache/probewatch-services")
-    name, size = {"kafka": ("kafka", "43 MB"), "search": ("elasticsearch", "1.1 GB"), "objects": ("minio", "300 MB")}[
-        kind
-    ]
+    name, size = {
+        "kafka": ("kafka", "43 MB"),
+        "search": ("elasticsearch", "1.1 GB"),
+        "opensearch": ("opensearch", "161 MB"),
+        "objects": ("minio", "300 MB"),
+    }[kind]
     return None if any(path.is_dir() for path in cache.glob(f"{name}-*")) else size
 
 

@@ -30,6 +30,7 @@ GO: Final[Mapping[str, tuple[str, str, str]]] = MappingProxyType(
 #: Debian's packages of each tool, its own first, and where it lies in them.
 DEBIAN: Final[Mapping[str, tuple[tuple[str, ...], str]]] = MappingProxyType(
     {
+        "nginx": (("nginx",), "usr/sbin/nginx"),
         "promtool": (("prometheus",), "usr/bin/promtool"),
         "systemd-analyze": (("systemd", "libsystemd-shared"), "usr/bin/systemd-analyze"),
     }

@@ -273,11 +273,12 @@ def test_the_usual_distance_counts_other_clients_once() -> None:
     samples[:, 0] = [1.0, 1.1, 1.2, 2.0, 4.0, 8.0]
     of = known(24, samples)._replace(clients=np.array([1, 1, 1, 2, 3, 4], np.uint64))
     one = dense(np.zeros((1, 24)))[0]
-    codes = np.empty(TABLES, np.int64)
+    codes, room = np.empty(TABLES, np.int64), (np.empty(64, np.int64), np.empty(64))
     encode(one, of.centre, codes)
-    assert usual(one, np.uint64(9), codes, of) == pytest.approx(4.0, rel=0.05)
-    assert usual(one, np.uint64(2), codes, of) == pytest.approx(8.0, rel=0.05)
-    assert usual(one, np.uint64(2), codes, of._replace(clients=np.full(6, 2, np.uint64))) == np.inf
+    assert usual(one, np.uint64(9), codes, of, room) == pytest.approx(4.0, rel=0.05)
+    assert usual(one, np.uint64(2), codes, of, room) == pytest.approx(8.0, rel=0.05)
+    of = of._replace(clients=np.full(6, 2, np.uint64))
+    assert usual(one, np.uint64(2), codes, of, room) == np.inf
 
 
 def test_the_smallest_distances_of_different_owners() -> None:

@@ -10,18 +10,31 @@ from detectors.features.neighbours import (
     HALF_CELL,
     changes,
     dense_distance,
-    distance,
     nearest,
     nearest_stranger,
     pack_dense,
-    row_distance,
+    row_to,
     sketch_bytes,
-    text_distance,
+    text_to,
     unpack_dense,
 )
 from detectors.sketch.queries import DENSE, MAX_WIDTH, MINHASHES, OPAQUE, ROWS, SEGMENTS, TEXT
 
 ORDINARY = st.floats(-1e6, 1e6, width=32)
+
+
+def row_apart(a: np.ndarray, b: np.ndarray) -> float:
+    return row_to(a, b.reshape(1, -1), 0)
+
+
+def room(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return np.empty(n, np.int64), np.empty(n)
+
+
+def text_apart(a: np.ndarray, b: np.ndarray) -> float:
+    return text_to(a, b.reshape(1, -1), 0)
+
+
 vectors = arrays(np.float32, MAX_WIDTH, elements=ORDINARY)
 none = np.zeros(MAX_WIDTH, np.float32)
 
@@ -52,19 +65,23 @@ def test_a_packed_projection_is_off_by_half_a_unit_at_most(projection: np.ndarra
 def test_a_packed_distance_is_off_by_the_rounding_at_most(a: np.ndarray, b: np.ndarray) -> None:
     true = float(np.linalg.norm(a.astype(float) - b.astype(float)))
     error = sum(max(2 * float(abs(x).max()) / 127, 2.0**-100) / 2 * MAX_WIDTH**0.5 for x in (a, b))
-    assert dense_distance(packed(a), packed(b), MAX_WIDTH) == pytest.approx(true, abs=error * 1.001 + 1e-5 * true)
+    assert dense_distance(packed(a), packed(b)) == pytest.approx(true, abs=error * 1.001 + 1e-5 * true)
 
 
 @given(vectors)
 def test_an_input_is_at_no_distance_from_itself(projection: np.ndarray) -> None:
-    assert dense_distance(packed(projection), packed(projection), MAX_WIDTH) == 0
+    assert dense_distance(packed(projection), packed(projection)) == 0
 
 
-def test_only_the_width_counts() -> None:
-    a = np.zeros(MAX_WIDTH, np.float32)
-    a[10:] = 1
-    assert dense_distance(packed(a), packed(none), 10) == 0
-    assert dense_distance(packed(a), packed(none), 14) == 2
+@given(vectors, vectors, st.sampled_from([1.0, 2.0**-6, 2.0**7, 1e-30]))
+def test_the_window_measures_as_a_pair_does(a: np.ndarray, b: np.ndarray, scale: float) -> None:
+    """Whether two sketches have the same unit or not: the scan over a window has a shorter way for the first."""
+    other, mine = packed(b * np.float32(scale)), packed(a)
+    sketches = np.zeros((2, PAGE, len(mine)), np.uint8)
+    sketches[1, 0] = other
+    found = nearest(DENSE, mine, 1, np.array([1, -1], np.int32), sketches, room(2 * PAGE))
+    assert found == (0, dense_distance(mine, other), dense_distance(mine, other))
+    assert dense_distance(other, mine) == dense_distance(mine, other)
 
 
 @pytest.mark.parametrize("scale", [1e-38, 1e-30, 1.0, 1e30, 3e38])
@@ -77,8 +94,8 @@ def test_extreme_scales_stay_finite(scale: float) -> None:
 
 def test_zeros_are_at_a_distance_from_small_inputs() -> None:
     small = np.full(MAX_WIDTH, 5e-5, np.float32)
-    assert dense_distance(packed(none), packed(small), MAX_WIDTH) == pytest.approx(4e-4, rel=0.02)
-    assert dense_distance(packed(none), packed(none), MAX_WIDTH) == 0
+    assert dense_distance(packed(none), packed(small)) == pytest.approx(4e-4, rel=0.02)
+    assert dense_distance(packed(none), packed(none)) == 0
 
 
 def test_rows_count_changed_cells() -> None:
@@ -87,26 +104,33 @@ def test_rows_count_changed_cells() -> None:
     near[0] += 1  # another value in the same coarse bin
     far[0] = 0b111_00000
     same_code[3] = 0  # the code's byte is equal, the value's is not
-    assert row_distance(a, a) == 0
-    assert row_distance(a, near) == row_distance(a, same_code) == HALF_CELL
-    assert row_distance(a, far) == 1
-    assert row_distance(a, np.zeros(6, np.uint8)) == 3
+    assert row_apart(a, a) == 0
+    assert row_apart(a, near) == row_apart(a, same_code) == HALF_CELL
+    assert row_apart(a, far) == 1
+    assert row_apart(a, np.zeros(6, np.uint8)) == 3
 
 
 def test_texts_count_equal_bytes() -> None:
     a = np.arange(MINHASHES, dtype=np.uint8)
     b = a.copy()
     b[:8] += 100
-    assert text_distance(a, a) == 0
-    assert text_distance(a, b) == 8 / MINHASHES
-    assert text_distance(a, a + np.uint8(100)) == 1
+    assert text_apart(a, a) == 0
+    assert text_apart(a, b) == 8 / MINHASHES
+    assert text_apart(a, a + np.uint8(100)) == 1
 
 
 def test_each_kind_is_measured_in_its_own_way() -> None:
+    def alone(kind: int, mine: np.ndarray, other: np.ndarray) -> float:
+        sketches = np.zeros((1, PAGE, len(mine)), np.uint8)
+        sketches[0, 0] = other
+        return nearest(kind, mine, 1, np.zeros(1, np.int32), sketches, room(PAGE))[1]
+
     row, text = np.array([32, 1], np.uint8), np.zeros(MINHASHES, np.uint8)
-    assert distance(DENSE, packed(np.ones(MAX_WIDTH, np.float32)), packed(none), 4) == 2
-    assert distance(ROWS, row, row + np.uint8(32), 0) == 1
-    assert distance(TEXT, text, text + np.uint8(1), 0) == 1
+    half = np.zeros(MAX_WIDTH, np.float32)
+    half[:4] = 1
+    assert alone(DENSE, packed(half), packed(none)) == 2
+    assert alone(ROWS, row, row + np.uint8(32)) == 1
+    assert alone(TEXT, text, text + np.uint8(1)) == 1
 
 
 def test_changes_name_segments_and_columns() -> None:
@@ -135,7 +159,7 @@ def looked_up(rows: list[int], asked: int, pages: int = 2) -> tuple[int, float, 
         ring = query % (pages * PAGE)
         sketches[ring // PAGE, ring % PAGE, 0] = code << 5
     mine = np.array([asked << 5, 0], np.uint8)
-    return nearest(ROWS, mine, 0, len(rows), np.arange(pages, dtype=np.int32), sketches)
+    return nearest(ROWS, mine, len(rows), np.arange(pages, dtype=np.int32), sketches, room(pages * PAGE))
 
 
 def test_the_first_query_has_no_neighbour() -> None:
@@ -156,7 +180,9 @@ def test_what_has_left_the_window_is_no_neighbour() -> None:
 
 
 def test_opaque_inputs_have_no_neighbours() -> None:
-    best, near, far = nearest(OPAQUE, np.zeros(1, np.uint8), 0, 5, np.zeros(1, np.int32), np.zeros((1, 8, 1), np.uint8))
+    best, near, far = nearest(
+        OPAQUE, np.zeros(1, np.uint8), 5, np.zeros(1, np.int32), np.zeros((1, 8, 1), np.uint8), room(8)
+    )
     assert best == -1
     assert np.isnan([near, far]).all()
 
@@ -165,7 +191,7 @@ def strangers(places: list[float], clients: list[int], most: int) -> list[float]
     """Distances to the nearest of other clients, of points on a line."""
     sketches = np.stack([packed(np.array([at, *[0] * (MAX_WIDTH - 1)])) for at in places])
     out = np.zeros(len(places))
-    nearest_stranger(sketches, np.array(clients, np.uint64), 1, most, out)
+    nearest_stranger(sketches, np.array(clients, np.uint64), most, out)
     return out.tolist()
 
 

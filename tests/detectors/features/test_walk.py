@@ -12,6 +12,7 @@ from detectors.features.layout import (
     FAILED,
     FLIP,
     LINKED,
+    MOST_COUNTED,
     OTHER_VERSION,
     PAGE,
     REFUSED,
@@ -23,7 +24,7 @@ from detectors.features.layout import (
     TRAINED,
     TRAINED_ROW,
 )
-from detectors.features.walk import FEATURES, seen, teaches
+from detectors.features.walk import ACQUAINTED, FEATURES, seen, teaches
 from detectors.sketch.lexicon import HIDDEN, LOOKED
 from detectors.sketch.queries import DENSE, MINHASHES, OPAQUE, ROWS, TEXT
 
@@ -333,3 +334,54 @@ def test_queries_from_another_window_keep_the_base_that_they_know() -> None:
 
 def test_queries_of_the_main_window_are_their_own_base_and_judged_here() -> None:
     assert roots(rooted=False) == [[1, 2, 1], [0.125, 0.125, 0.125], [2, 2.5, 2], [2, 2.5, 3]]
+
+
+def counted(walker: Walker) -> tuple[int, int]:
+    header = walker.header()
+    return int(header.swept), int(header.trained)
+
+
+def acquainted(domain: list[float]) -> Walker:
+    """A walker of a model that has seen enough queries, of columns with so many values; Alice begins."""
+    walker = Walker(ROWS, columns=len(domain), baseline=unknown(len(domain))._replace(domain=np.array(domain)))
+    walker(rows(np.arange(ACQUAINTED)[:, None] % 7 * np.ones(len(domain), int)), BOB)
+    return walker
+
+
+def test_a_sweep_is_counted_once_when_it_is_whole() -> None:
+    walker, base = acquainted([4.0, 3.0, 8.0, 8.0]), [0, 0, 5, 5]
+    seen_so_far = []
+    for value in (
+        base,
+        [1, 0, 5, 5],
+        [2, 0, 5, 5],
+        [2, 0, 5, 5],
+        [3, 0, 5, 5],
+        [4, 0, 5, 5],
+        [0, 1, 5, 5],
+        [0, 2, 5, 5],
+    ):
+        walker(rows([value]), exact=1 + hash(tuple(value)) % 1_000_000)
+        seen_so_far.append(counted(walker)[0])
+    assert seen_so_far == [0, 0, 0, 0, 1, 1, 1, 2], "a repeat is no value, and a fifth value no second sweep"
+
+
+def test_no_sweep_is_counted_before_the_columns_are_known() -> None:
+    walker = Walker(ROWS, columns=2, baseline=unknown(2))
+    walker(rows([[0, 5], [1, 5]]), exact=[1, 2])
+    assert counted(walker) == (0, 0)
+
+
+def test_training_records_are_counted_once_each() -> None:
+    walker = Walker(OPAQUE)
+    trained = np.array([1, 0, 1, 1], np.uint64) << np.uint64(63)
+    walker(opaque(4), exact=[1, 2, 1, 3], trained=trained)
+    assert counted(walker) == (0, 2)
+
+
+def test_counts_stay_at_their_most() -> None:
+    walker = acquainted([2.0, 8.0])
+    walker(rows([[0, 5]]), exact=1)
+    walker.header()["swept"], walker.header()["trained"] = MOST_COUNTED, MOST_COUNTED
+    walker(rows([[1, 5]]), exact=2, trained=np.array([1 << 63], np.uint64))
+    assert counted(walker) == (MOST_COUNTED, MOST_COUNTED)

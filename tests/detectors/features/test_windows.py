@@ -191,7 +191,7 @@ def test_a_client_stays_under_its_ceiling(kind: int, columns: int) -> None:
 
 
 def test_what_a_header_and_an_entry_take() -> None:
-    assert (ENTRY.itemsize, HEADER.itemsize) == (64, 96)
+    assert (ENTRY.itemsize, HEADER.itemsize) == (64, 100)
 
 
 def test_dump_and_load_are_a_round_trip() -> None:

@@ -224,13 +224,13 @@ def crowds(n: int = 200) -> baselines.Lesson:
 
 def chance(given: baselines.Lesson) -> np.ndarray:
     found = np.full(len(given.labels), np.nan)
-    nearest_stranger(given.sketches, given.clients, WIDTH, baselines.CROWD, found)
+    nearest_stranger(given.sketches, given.clients, baselines.CROWD, found)
     return found
 
 
 def test_labels_whose_inputs_lie_densely_have_short_links() -> None:
     given = crowds()
-    found, near = baselines.links(WIDTH, given, 9.0), chance(given)
+    found, near = baselines.links(given, 9.0), chance(given)
     assert found[1] < 0.5 * found[2]
     linked = [np.mean(near[given.labels == label] < found[label]) for label in (1, 2)]
     assert max(linked) < 0.1, "by chance"
@@ -239,7 +239,7 @@ def test_labels_whose_inputs_lie_densely_have_short_links() -> None:
 
 def test_a_label_of_few_samples_is_drawn_towards_all() -> None:
     given = crowds()
-    found, near = baselines.links(WIDTH, given, 9.0), chance(given)
+    found, near = baselines.links(given, 9.0), chance(given)
     usual = np.quantile(near, baselines.BY_CHANCE)
     assert found[[0, 3]].tolist() == [usual, usual], "labels that were not seen"
     own = float(near[7])
@@ -248,14 +248,14 @@ def test_a_label_of_few_samples_is_drawn_towards_all() -> None:
 
 
 def test_no_link_exceeds_the_models() -> None:
-    free, bounded = (baselines.links(WIDTH, crowds(), link) for link in (9.0, 0.4))
+    free, bounded = (baselines.links(crowds(), link) for link in (9.0, 0.4))
     assert free[2] > 0.4
     assert bounded.max() == 0.4
     assert bounded[1] <= free[1]
 
 
 def test_links_of_labels_wait_until_enough_clients_have_met() -> None:
-    assert len(baselines.links(WIDTH, crowds(baselines.CROWD // 2), 9.0)) == 0
-    assert len(baselines.links(WIDTH, crowds(baselines.CROWD // 2 + 1), 9.0)) == 5
+    assert len(baselines.links(crowds(baselines.CROWD // 2), 9.0)) == 0
+    assert len(baselines.links(crowds(baselines.CROWD // 2 + 1), 9.0)) == 5
     alone = crowds()._replace(clients=np.zeros(400, np.uint64))
-    assert len(baselines.links(WIDTH, alone, 9.0)) == 0, "nobody's own chain is the measure"
+    assert len(baselines.links(alone, 9.0)) == 0, "nobody's own chain is the measure"

@@ -2,10 +2,12 @@ import json
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 import jsonschema
@@ -13,6 +15,7 @@ import pytest
 from findings import finding
 from installed import Invoke, metadata, run
 from probing import write
+from services.launch import Server
 
 from monitor.cli.root import COMMANDS
 from monitor.config.trouble import Trouble
@@ -255,10 +258,52 @@ def siem_config(tmp_path: Path, *names: str) -> Path:
 
 
 def test_a_dry_run_prints_the_requests_and_sends_nothing(invoke: Invoke, tmp_path: Path) -> None:
-    result = invoke("siem", "install", "--dry-run", "--api-key", "--config", siem_config(tmp_path, "soc"))
+    config = siem_config(tmp_path, "soc")
+    result = invoke(
+        "siem",
+        "install",
+        "--dry-run",
+        "--api-key",
+        "--kibana",
+        "http://127.0.0.1:1",
+        "--space",
+        "soc",
+        "--config",
+        config,
+    )
     assert result.exit_code == 0, result.output
-    assert "PUT /_index_template/logs-probewatch.alert" in result.stdout
-    assert "POST /_security/api_key" in result.stdout
+    for line in (
+        "PUT /_component_template/probewatch.alert@mappings",
+        "PUT /_index_template/logs-probewatch.alert",
+        "PUT /_security/role/probewatch-writer",
+        "PUT /_data_stream/logs-probewatch.alert-default",
+        "POST /s/soc/api/saved_objects/_import?overwrite=true",
+        "PUT /s/soc/api/dashboards/probewatch-triage.soc",
+        "POST /s/soc/api/detection_engine/rules",
+        "POST /_security/api_key",
+    ):
+        assert line in result.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("server", "has", "lacks"),
+    [
+        ("elasticsearch-8.19", "data_retention", "/api/dashboards/"),
+        ("opensearch-3.8", "flat_object", "/_security/"),
+    ],
+)
+def test_a_dry_run_is_for_the_server_that_is_named(
+    invoke: Invoke, tmp_path: Path, server: str, has: str, lacks: str
+) -> None:
+    config = siem_config(tmp_path, "soc")
+    given = ("--dry-run", "--for", server, "--kibana", "http://127.0.0.1:1", "--config", config)
+    result = invoke("siem", "install", *given)
+    assert has in result.stdout
+    assert lacks not in result.stdout
+    removed = invoke("siem", "uninstall", *given)
+    assert "DELETE /_index_template/logs-probewatch.alert" in removed.stdout
+    assert "DELETE /_data_stream/" not in removed.stdout
+    assert "DELETE /_data_stream/" in invoke("siem", "uninstall", "--data", *given).stdout
 
 
 @pytest.mark.parametrize(
@@ -267,8 +312,10 @@ def test_a_dry_run_prints_the_requests_and_sends_nothing(invoke: Invoke, tmp_pat
         ([], [], "0 sinks are of Elasticsearch", "write [sinks.NAME]"),
         (["a", "b"], [], "2 sinks are of Elasticsearch", "give --sink a or b"),
         (["a"], ["--sink", "z"], "no sink of Elasticsearch is called z", "give --sink a"),
-        (["a"], [], "nobody is there to be asked", "give --dry-run or --yes"),
-        (["a"], ["--yes"], "no answer: ConnectionError", "check hosts"),
+        (["a"], ["--yes"], "no answer: NewConnectionError", "check hosts"),
+        (["a"], ["--yes", "--user", "me"], "a user without a password", "give --password-file"),
+        (["a"], ["--url", "ftp://x"], "hosts.0: Value error, it should be an address", "correct that option"),
+        (["a"], ["--dry-run", "--for", "solr-9"], "that names no server", "write elasticsearch-8.19"),
     ],
 )
 def test_what_siem_install_cannot_do(
@@ -278,6 +325,65 @@ def test_what_siem_install_cannot_do(
     assert result.exit_code == 2
     assert f"what:  {what}" in result.stderr
     assert mend in result.stderr
+
+
+@pytest.mark.servers
+def test_installed_verified_and_removed_by_commands(invoke: Invoke, elasticsearch: Server, tmp_path: Path) -> None:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    there = ("--url", elasticsearch.address, "--namespace", name)
+    refused = invoke("siem", "install", *there)
+    assert refused.exit_code == 2
+    assert "nobody is there to be asked" in refused.stderr
+    first = [json.loads(line) for line in invoke("siem", "install", *there, "--yes", "--json").stdout.splitlines()]
+    assert {"what": "data stream", "path": f"/_data_stream/logs-probewatch.alert-{name}", "result": "created"} in first
+    verified = invoke("siem", "verify", *there, "--json")
+    assert verified.exit_code == 0, verified.output
+    verdicts = {row["check"]: row["verdict"] for row in map(json.loads, verified.stdout.splitlines())}
+    assert (verdicts["found by search"], verdicts["aggregations"], verdicts["removed"]) == ("good", "good", "good")
+    gone = invoke("siem", "uninstall", *there, "--data", "--yes")
+    assert "removed    data stream" in gone.stdout
+    assert invoke("siem", "verify", *there).exit_code == 1
+
+
+@pytest.mark.servers
+def test_verify_says_by_its_exit_code_what_it_could_not_look_at(
+    invoke: Invoke, secured_elasticsearch: Any, tmp_path: Path
+) -> None:
+    server = secured_elasticsearch("probewatch")
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    (tmp_path / "password").write_text("probewatch")
+    admin = ("--user", "elastic_admin", "--password-file", tmp_path / "password")
+    there = ("--url", server.address, "--namespace", name)
+    installed = invoke("siem", "install", *there, *admin, "--yes", "--api-key", "--lookup-key")
+    assert installed.exit_code == 0, installed.output
+    *_, key, lookup = installed.stdout.splitlines()
+    for file, secret in (("key", key), ("lookup", lookup)):
+        (tmp_path / file).write_text(secret)
+    sink = f'[sinks.soc]\ntype = "elasticsearch"\nhosts = ["{server.address}"]\nnamespace = "{name}"\n'
+    keyed = f'api_key = {{file = "{tmp_path}/key"}}\n'
+    (tmp_path / "p.toml").write_text(sink + keyed)
+    given = ("--config", tmp_path / "p.toml")
+    assert invoke("siem", "verify", *given).exit_code == 3
+    best = invoke("siem", "verify", *given, *admin)
+    assert best.exit_code == 0, best.output
+    assert "good     privileges: no more than asked" in best.stdout
+    (tmp_path / "p.toml").write_text(sink + keyed + f'lookup_key = {{file = "{tmp_path}/lookup"}}\n')
+    looked = invoke("siem", "verify", *given)
+    assert "good     found by search" in looked.stdout
+    (tmp_path / "p.toml").write_text(
+        sink + f'basic = {{user = "elastic_admin", password = {{file = "{tmp_path}/password"}}}}\n'
+    )
+    assert "bad      privileges: too many: all" in invoke("siem", "verify", *given).stdout
+    assert invoke("siem", "uninstall", *there, *admin, "--data", "--yes").exit_code == 0
+    assert invoke("siem", "verify", *given[:1], tmp_path / "p.toml", "--namespace", "Not.There").exit_code == 1
+    for secret in (key, lookup, "probewatch\n"):
+        assert secret not in best.stdout + looked.stdout
+
+
+def test_the_files_for_other_means_are_written_once(invoke: Invoke, tmp_path: Path) -> None:
+    written = invoke("siem", "page", tmp_path / "elastic").stdout.splitlines()
+    assert str(tmp_path / "elastic/kibana/rule.ndjson") in written
+    assert invoke("siem", "page", tmp_path / "elastic").stdout == ""
 
 
 # --- check ------------------------------------------------------------------------------------------------------------

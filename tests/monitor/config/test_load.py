@@ -93,13 +93,13 @@ BAD = {
         "[sinks.soc]\nhosts = []\n",
         "sinks.soc.type is missing",
         ":1: sinks.soc",
-        "add type: `elasticsearch` or `webhook`",
+        "add type: `elasticsearch` or `opensearch` or `splunk`",
     ),
     "a sink of an unknown kind": (
-        "[sinks.soc]\ntype = 'splunk'\n",
-        "sinks.soc.type is splunk, which is no kind",
+        "[sinks.soc]\ntype = 'pigeon'\n",
+        "sinks.soc.type is pigeon, which is no kind",
         ":1: sinks.soc",
-        "'elasticsearch', 'webhook'",
+        "'elasticsearch', 'opensearch'",
     ),
     "a setting of that kind of sink": (
         "[sinks.soc]\ntype = 'webhook'\nurl = {env = 'A'}\nsecrets = [{env = 'A'}]\ntimeout_s = 999\n",

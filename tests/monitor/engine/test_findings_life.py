@@ -11,7 +11,7 @@ from verdicts import ALICE, BOB, NOON, court, heard, opened, piece, verdict
 from detectors.scoring.evidence import WORTH
 from monitor.alerts.finding import Contribution, finding_id
 from monitor.engine.clock import MINUTE
-from monitor.engine.findings import PIECES, merged, told
+from monitor.engine.findings import PIECES, merged
 from monitor.engine.verdicts import NOVELTY, PRECEDENCE
 from monitor.record.pseudonyms import text
 
@@ -25,7 +25,10 @@ def test_the_first_verdict_opens() -> None:
     assert (found.started, found.raised_at, found.updated_at) == (NOON - 90 * MINUTE, NOON, NOON)
     assert (found.queries, found.evalue, found.budget, found.profile) == (50, 2_000.0, 1_000.0, "profile 2")
     assert (found.lineage.first_offset, found.lineage.last_offset, found.lineage.topic) == (7, 99, "requests")
-    assert found.reason == "evasion/walk after 50 queries: near 0.97 (usually 0.05)"
+    assert found.reason == (
+        "After 50 queries the caller walks in small steps around one hidden input: "
+        "near-copies of earlier inputs 97% (usually 5%)."
+    )
     assert found.title == "Adversarial-example search suspected" or found.title.endswith(" suspected")
     assert found.response
 
@@ -199,6 +202,7 @@ def test_every_family_that_can_be_named_has_its_worth() -> None:
 
 def test_reasons_tell_the_strongest_numbers() -> None:
     numbers = tuple(Contribution(f"f{n}", float(n), None, n / 10) for n in range(6))
+    (alone,) = heard(opened(), verdict(queries=1))
+    assert alone.reason.startswith("After 1 query the caller walks")
     (found,) = heard(opened(), verdict(replace(piece(), contributions=numbers)))
-    assert found.reason == "evasion/walk after 50 queries: f5 5, f4 4, f3 3"
-    assert told(Contribution("x", 1234.5678, 0.000123456, 1)) == "x 1.23e+03 (usually 0.000123)"
+    assert found.reason == "After 50 queries the caller walks in small steps around one hidden input: f5 5, f4 4, f3 3."

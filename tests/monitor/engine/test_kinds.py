@@ -82,7 +82,7 @@ def test_clients_of_a_kind_share_one_finding() -> None:
     last = found[-1]
     assert last.client is last.group is None
     assert last.members == tuple(sorted(text(who(client)) for client in range(1, 13)))
-    assert last.reason.startswith("12 clients began to send this kind of traffic; novelty/profiles after 50")
+    assert last.reason.startswith("12 clients began to send this kind of traffic; after 50 queries the latest one ")
     assert found[0].reason.startswith("1 client began")
     assert last.labels[KIND] == code(spot(HERE))
     assert (last.exposure.queries, last.started, last.lineage.first_offset) == (600, NOON - 12 * MINUTE, 88)
@@ -238,7 +238,7 @@ def judged(bank: Bank) -> Judged:
         running=bank.score(blocks),
         floors=np.full(len(bank), 0.5),
         bank=bank,
-        usual={},
+        usual={"near": 0.1},
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from detectors.taxonomy import FAMILIES
 from monitor.alerts.finding import Contribution, Finding
-from monitor.alerts.guidance import GUIDANCE
+from monitor.alerts.guidance import FLOOD_GUIDANCE, GUIDANCE, STORM_GUIDANCE
 from monitor.alerts.words import plain
 from monitor.formats.allowed import PARTS, withhold
 from monitor.formats.catalogue import RENDERERS
@@ -134,7 +134,7 @@ def test_what_is_cut_says_so_and_fits(size: int) -> None:
 
 def test_every_family_has_guidance_in_whole_sentences() -> None:
     assert set(GUIDANCE) == set(FAMILIES)
-    for one in GUIDANCE.values():
+    for one in (*GUIDANCE.values(), STORM_GUIDANCE, FLOOD_GUIDANCE):
         for text in (one.aim, one.false_alarm, one.look):
             assert re.fullmatch(r"[A-Z].+[.?]", text)
 

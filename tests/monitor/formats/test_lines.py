@@ -136,7 +136,7 @@ def test_leef_gives_back_what_was_written(finding: Finding) -> None:
     header, told = parse_leef(leef.render_leef(finding, LINK))
     assert header[:4] == ["probewatch", "probewatch", "1", finding.family]
     assert told["sev"] == str(LEVELS[finding.severity].leef)
-    assert told.get("usrName", "") == cut(plain(finding.client or ""), leef.FIELD)
+    assert told.get("usrName", "") == cut(plain(finding.client or ""), leef.USER)
     assert told.get("model", "") == cut(plain(finding.model), leef.FIELD)
     assert told.get("members", "") == cut(" ".join(map(plain, finding.members)), leef.FIELD)
     assert (told["finding"], told["url"]) == (finding.finding, LINK)

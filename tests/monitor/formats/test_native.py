@@ -43,7 +43,7 @@ def test_the_fields_are_those_of_the_manual() -> None:
     assert set(render(EXAMPLE)) == {
         *("finding", "revision", "status", "tier", "family", "title", "reason", "model", "client", "group", "severity"),
         *("risk", "evalue", "budget", "started", "raised_at", "updated_at", "queries", "evidence", "profile"),
-        *("exposure", "response", "attack", "lineage", "labels"),
+        *("exposure", "response", "guidance", "attack", "lineage", "labels", "change", "timeline"),
     }
     assert render(EXAMPLE)["attack"] == {
         "atlas": {

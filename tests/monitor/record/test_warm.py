@@ -19,7 +19,8 @@ print(len(kernels), *[kernel.__name__ for kernel in kernels if not kernel.stats.
 """
 
 INNER = """begin turn absorb finish end absorb_bytes hash_pair letter _bin _bounded _closing _distinct _minhash
-    _decimals look_up wishes holds repetition"""
+    _decimals look_up wishes holds repetition _record _blank _string _key _value _word _list _number _exponent
+    _digits _second _fraction _zone"""
 
 
 def test_every_kernel_is_compiled() -> None:

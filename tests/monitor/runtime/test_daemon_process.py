@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.error import URLError
 
@@ -122,3 +123,25 @@ def test_without_a_source_it_says_what_to_do(package: Path, tmp_path: Path) -> N
     last = json.loads(done.stderr.splitlines()[-1])
     assert (last["message"], last["log.level"]) == ("no source is set", "critical")
     assert "source.kafka" in last["mend"]
+
+
+def test_gateways_hear_of_what_it_finds_while_it_runs_and_after_a_restart(package: Path, tmp_path: Path) -> None:
+    config = settings(tmp_path, [Path("-")])
+    with config.open("a") as file:
+        file.write('[response]\npage = true\ndelay_minutes = 0\nseverity = "medium"\nstrongest = "block"\n')
+    told: list[dict[str, str]] = []
+    for lines in ([line for _, line in records(6_000)], []):
+        daemon = Daemon(package, config, tmp_path / "log", stdin=subprocess.PIPE)
+        assert daemon.process.stdin is not None
+        daemon.process.stdin.write(b"".join(line + b"\n" for line in lines))
+        daemon.process.stdin.flush()
+        end, before, told = time.monotonic() + DEADLINE, told, []
+        while (not told or len(told) < len(before)) and time.monotonic() < end:
+            time.sleep(0.2)
+            with suppress(OSError):
+                told = json.loads(daemon.page("/responses")[1])["entries"]
+        assert told
+        assert {entry["action"] for entry in told} <= {"throttle", "coarser scores", "label only", "challenge", "block"}
+        daemon.process.send_signal(signal.SIGTERM)
+        assert daemon.process.wait(DEADLINE) == 0
+    assert {entry["finding"] for entry in told} >= {entry["finding"] for entry in before}, "the outbox remembers"

@@ -89,6 +89,8 @@ def test_everything_arrives_in_order_and_in_batches(outbox: Outbox, clock: Clock
         "retried": 0,
         "refused": 0,
         "held": 0,
+        "skipped": 0,
+        "folded": 0,
         "last_success": clock.now,
     }
 
@@ -307,10 +309,11 @@ from pathlib import Path
 from monitor.sinks.delivery import Delivery
 from monitor.sinks.ndjson import FileSink
 from monitor.sinks.outbox import Outbox
+from monitor.sinks.rotation import Rotation
 from tests.findings import finding
 folder, start = Path(sys.argv[1]), int(sys.argv[2])
 outbox = Outbox(folder / "outbox.db", ["file"])
-delivery = Delivery(outbox, [FileSink("file", folder / "alerts.ndjson", rotate_bytes=30_000)])
+delivery = Delivery(outbox, [FileSink("file", folder / "alerts.ndjson", Rotation(bytes=30_000))])
 delivery.start()
 for episode in range(start, start + 100_000):
     outbox.accept([finding(episode=episode)])

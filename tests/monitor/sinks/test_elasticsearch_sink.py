@@ -21,15 +21,17 @@ from elasticsearch import Elasticsearch
 from findings import EXAMPLE, finding, several
 from loopback import Answer, Call, Script, loopback, self_signed
 from services.launch import Server
+from wires import wire
 
 from monitor.alerts.finding import Finding
 from monitor.config.sinks import ElasticsearchSettings
+from monitor.siem.install import install
+from monitor.sinks.bulk import stream_name
 from monitor.sinks.client import connect
 from monitor.sinks.delivery import Delivery
-from monitor.sinks.elasticsearch import ElasticsearchSink, stream_name
+from monitor.sinks.elasticsearch import ElasticsearchSink
 from monitor.sinks.outbox import Outbox
 from monitor.sinks.protocol import Outcome
-from monitor.sinks.siem import install
 
 
 def verdicts(outcomes: Sequence[Outcome]) -> list[str]:
@@ -44,9 +46,10 @@ def client(elasticsearch: Server) -> Iterator[Elasticsearch]:
 
 
 @pytest.fixture
-def namespace(client: Elasticsearch) -> Iterator[str]:
+def namespace(elasticsearch: Server, client: Elasticsearch) -> Iterator[str]:
     name = f"test_{uuid.uuid4().hex[:12]}"
-    install(client, name)
+    with wire(elasticsearch.address) as reached:
+        install(reached, name)
     yield name
     client.indices.delete_data_stream(name=stream_name(name))
 

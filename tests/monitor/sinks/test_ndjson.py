@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import resource
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alerts.finding import Finding
+from monitor.config.trouble import Trouble
+from monitor.formats.cef import render_cef
 from monitor.formats.native import encode, parse
+from monitor.sinks.form import Form
 from monitor.sinks.ndjson import FileSink, StdoutSink, last_lines
+from monitor.sinks.rotation import Rotation, aside, content
 
 
 def read(path: Path) -> list[Finding]:
@@ -57,15 +62,15 @@ def test_a_batch_that_was_written_but_not_reported_is_not_written_again(tmp_path
 
 def test_a_batch_that_was_set_aside_before_it_was_reported_is_not_written_again(tmp_path: Path) -> None:
     alerts, path = several(3), tmp_path / "alerts.ndjson"
-    FileSink("file", path, rotate_bytes=100).send(alerts)
-    FileSink("file", path, rotate_bytes=100).send(alerts, {alert.id for alert in alerts})
+    FileSink("file", path, Rotation(bytes=100)).send(alerts)
+    FileSink("file", path, Rotation(bytes=100)).send(alerts, {alert.id for alert in alerts})
     assert read(tmp_path / "alerts.ndjson.1") == alerts
     assert read(path) == []
 
 
 def test_files_are_set_aside_by_size(tmp_path: Path) -> None:
     alerts, path = several(12), tmp_path / "alerts.ndjson"
-    sink = FileSink("file", path, rotate_bytes=1)
+    sink = FileSink("file", path, Rotation(bytes=1))
     for alert in alerts:
         sink.send([alert])
     sink.close()
@@ -134,3 +139,78 @@ def test_a_line_that_is_no_alert_is_left_alone(tmp_path: Path) -> None:
     path.write_bytes(b"# somebody's remark\n")
     assert verdicts(FileSink("file", path), several(1)) == {"delivered"}
     assert path.read_bytes() == b"# somebody's remark\n" + encode(several(1)[0]) + b"\n"
+
+
+def test_files_set_aside_are_compressed_and_the_oldest_leave(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.ndjson"
+    rotation = Rotation(bytes=1, keep=3, compress=True)
+    sink = FileSink("file", path, rotation)
+    for alert in several(6):
+        sink.send([alert])
+    sink.close()
+    assert sorted(one.name for one in tmp_path.iterdir()) == [f"alerts.ndjson.{n}.gz" for n in (4, 5, 6)]
+    kept = [content(one) for one in aside(path)]
+    assert kept == [encode(alert) + b"\n" for alert in several(6)[3:]]
+    assert all(one.stat().st_mode & 0o777 == 0o600 for one in tmp_path.iterdir())
+    again = FileSink("file", path, rotation)  # a batch that was set aside before it was reported is not written again
+    last = several(6)[5]
+    assert verdicts(again, [last], {last.id}) == {"delivered"}
+    again.close()
+    assert not path.read_bytes()
+
+
+def test_a_file_is_set_aside_when_it_is_old(tmp_path: Path) -> None:
+    now = [1_000.0]
+    path = tmp_path / "alerts.ndjson"
+    sink = FileSink("file", path, Rotation(seconds=3_600), clock=lambda: now[0])
+    for alert in several(4):
+        sink.send([alert])
+        now[0] += 1_801
+    sink.close()
+    assert [len(read(one)) for one in (*aside(path), path)] == [3, 1]
+
+
+def test_a_line_is_of_the_form_that_is_set(tmp_path: Path) -> None:
+    path, alerts = tmp_path / "alerts.cef", several(3)
+    sink = FileSink("file", path, form=Form.named("cef"))
+    sink.send(alerts)
+    sink.close()
+    again = FileSink("file", path, form=Form.named("cef"))
+    again.send(alerts, {alert.id for alert in alerts})
+    again.close()
+    assert path.read_text().splitlines() == [render_cef(alert) for alert in alerts]
+    assert "read from" in again.read_back(alerts[1])
+    with pytest.raises(Trouble, match="not in the file"):
+        again.read_back(several(9)[8])
+    stream = io.BytesIO()
+    StdoutSink("screen", stream, Form.named("leef")).send(alerts)
+    assert stream.getvalue().count(b"LEEF:2.0|") == 3
+
+
+def test_two_writers_leave_each_others_lines_whole(tmp_path: Path) -> None:
+    """`sinks test` beside a daemon that sets files aside."""
+    path, alerts = tmp_path / "alerts.ndjson", several(120)
+    daemon, other = (FileSink("file", path, Rotation(bytes=20_000)) for _ in range(2))
+    threads = [
+        threading.Thread(target=lambda sink=sink, mine=mine: [sink.send([one]) for one in mine])
+        for sink, mine in ((daemon, alerts[::2]), (other, alerts[1::2]))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    daemon.close()
+    other.close()
+    found = [one.id for file in (*aside(path), path) if file.exists() for one in read(file)]
+    assert sorted(found) == sorted(alert.id for alert in alerts)
+    assert aside(path)
+
+
+def test_a_file_that_was_moved_away_is_opened_anew(tmp_path: Path) -> None:
+    path, [first, second] = tmp_path / "alerts.ndjson", several(2)
+    sink = FileSink("file", path)
+    sink.send([first])
+    path.rename(tmp_path / "moved")
+    sink.send([second])
+    sink.close()
+    assert ([one.id for one in read(tmp_path / "moved")], [one.id for one in read(path)]) == ([first.id], [second.id])

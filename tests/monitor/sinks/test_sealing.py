@@ -99,6 +99,7 @@ def test_an_outbox_of_the_earlier_form_goes_on(tmp_path: Path, key: Secret) -> N
     keeping(tmp_path).close()
     with sqlite3.connect(tmp_path / "outbox.db") as database:
         database.execute("ALTER TABLE letters DROP COLUMN sealed")
+        database.execute("DROP TABLE told")
         database.execute("PRAGMA user_version=1")
     outbox = keeping(tmp_path, letters_key=key)
     assert len(outbox.dead_letters("record")) == 2

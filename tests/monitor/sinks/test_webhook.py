@@ -19,11 +19,12 @@ from loopback import Answer, Call, Script, loopback, self_signed
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from monitor.config.secret import Secret
-from monitor.config.sinks import WebhookSettings
+from monitor.config.targets import WebhookSettings
 from monitor.config.trouble import Trouble
 from monitor.formats.native import parse
+from monitor.sinks.answers import seconds
 from monitor.sinks.protocol import Outcome
-from monitor.sinks.webhook import WebhookSink, _seconds, payload
+from monitor.sinks.webhook import WebhookSink, payload
 
 OLD = "whsec_" + b64encode(bytes(range(24))).decode()
 NEW = "whsec_" + b64encode(bytes(range(100, 164))).decode()
@@ -187,7 +188,7 @@ def test_a_connection_is_used_again(tmp_path: Path) -> None:
         sink = WebhookSink("hook", settings(tmp_path, server.url))
         for alert in several(5):
             sink.send([alert])
-        pool = sink._pool.connection_from_url(server.url)
+        pool = sink._http._pool.connection_from_url(server.url)
         assert (pool.num_connections, pool.num_requests) == (1, 5)
         sink.close()
 
@@ -215,5 +216,5 @@ def test_a_proxy_on_the_way_is_used(tmp_path: Path) -> None:
     "asked", ["Thu, 01 Jan 99999999999 00:01:00 GMT", "Thu, 01 Jan 2026 00:01:00 +9999999999", "\u0663", "\x1e12"]
 )
 def test_a_date_that_no_calendar_has_asks_for_nothing_absurd(asked: str) -> None:
-    rest = _seconds(asked, 1e9)
+    rest = seconds(asked, 1e9)
     assert rest is None or 0 <= rest <= 86_400

@@ -34,14 +34,27 @@ KNOWN: Final = Training.hits
 
 
 @njit
-def distance(a: Bytes, b: Bytes, width: int) -> float:
-    """Euclidean distance of the numbers themselves."""
-    x, y = a[RAW:END].view(np.float32), b[RAW:END].view(np.float32)
+def squares(packed: Bytes, sketches: Bytes, row: int) -> float:
+    """Squared Euclidean distance of the numbers themselves, of one input and of a row of them."""
+    x, y = packed[RAW:END].view(np.float32), sketches[row, RAW:END].view(np.float32)
     total = 0.0
-    for j in range(width):
+    for j in range(MAX_WIDTH):
         d = np.float64(x[j]) - np.float64(y[j])
         total += d * d
-    return float(np.sqrt(total))
+    return total
+
+
+@njit
+def same_unit(packed: Bytes, sketches: Bytes, row: int) -> float:
+    """The squares in the unit of two sketches that have the same one: whoever asks multiplies by it."""
+    unit = neighbours.UNITS[neighbours.signed(packed[neighbours.EXPONENT]) - neighbours.LEAST]
+    return squares(packed, sketches, row) / (unit * unit)
+
+
+@njit
+def other_unit(packed: Bytes, sketches: Bytes, row: int, high: int, low: int) -> float:
+    """The distance, where sketches have different units."""
+    return float(np.sqrt(squares(packed, sketches, row)))
 
 
 @njit
@@ -78,7 +91,8 @@ def undress() -> None:
     if any(name in sys.modules for name in ("detectors.features.walk", "detectors.features.windows")):
         raise RuntimeError("kernels are in use already: this has to come first in a process of its own")
     neighbours.SKETCH_BYTES[DENSE] = END
-    neighbours.pack_dense, neighbours.unpack_dense, neighbours.dense_distance = pack, unpack, distance
+    neighbours.pack_dense, neighbours.unpack_dense = pack, unpack
+    neighbours.same_unit, neighbours.other_unit = same_unit, other_unit
     pages = layout.window_pages
     layout.window_pages = lambda kind, sketch: pages(kind, SKETCH if kind == DENSE else sketch)  # as many queries
     make: Any = plan

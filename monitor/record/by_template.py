@@ -1,0 +1,176 @@
+"""Reads records of one template together, column by column: the way that nearly every record goes.
+
+What is not as its schema says leaves its record to the general way (read_record.py), which knows the words for it.
+What is read here is what would have been read there, bit for bit: a property test holds the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.sketch.keyed import joined, subkey
+from monitor.record.gathering import Gathering, Head, Query
+from monitor.record.group import Group, Ints, numeric
+from monitor.record.group_answers import answers
+from monitor.record.group_inputs import inputs
+from monitor.record.hashes import Hashes
+from monitor.record.limits import Limits
+from monitor.record.memory import Memory
+from monitor.record.moments import NONE, moments
+from monitor.record.pseudonyms import Pseudonyms
+from monitor.record.read_record import LARGEST, NOT_KNOWN, UNKNOWN_NAME
+from monitor.record.read_request import NO_REQUEST, read_request
+from monitor.record.refusal import Refused, Unfamiliar
+from monitor.record.slots import INT, NOTHING, STRING, slots_of
+from monitor.record.template import Path, Template, template
+from monitor.record.times import FIRST, LAST
+from monitor.record.times import LARGEST as MOST
+
+TEMPLATES: Final = 1_024  # that are remembered; then they are learnt anew
+LESSONS: Final = 8  # templates that are learnt from one batch, at most: an attacker can write as many as records
+_REQUEST: Final = ("logprobs", "top_k", "temperature", "max_tokens", "stream")
+
+Examine = Callable[[int], tuple[Any, int] | None]
+"""Reads a record the general way: the parsed record and its unknown fields; None where it is not one good query."""
+
+
+class TemplateReader:
+    """Reads what it can of a batch. Remembers templates, which hold names of fields, columns and classes, and nothing
+    of any client."""
+
+    def __init__(self, secret: bytes, names: Pseudonyms, hashes: Hashes, limits: Limits) -> None:
+        self._key = subkey(secret, "templates")
+        self._names, self._hashes, self._limits = names, hashes, limits
+        self._known: dict[int, Template | None] = {}
+
+    def read(
+        self, payloads: Sequence[bytes], log_times: Ints, gathering: Gathering, examine: Examine
+    ) -> tuple[list[Query | None], Ints]:
+        """The query of each record, None where it has to go the general way; and its unknown fields, (n,)."""
+        data, starts = joined([*payloads, b"\0"])
+        slots = slots_of(data, starts[:-1], self._key)
+        self._learn(slots.rows, examine)
+        bases = gathering.add_numbers(slots.numbers)
+        found: list[Query | None] = [None] * len(payloads)
+        unknown, text = np.zeros(len(payloads), np.int64), data.tobytes().decode("latin-1")
+        for mark in set(slots.rows["template"].tolist()):
+            known = self._known.get(mark)
+            if known is not None:
+                rows = np.flatnonzero(slots.rows["template"] == mark)
+                group = Group(slots, text, known, rows[slots.rows["many"][rows] == len(known.allowed)])
+                queries = self._queries(group, data, log_times, gathering, bases)
+                for row, query in zip(group.places.tolist(), queries, strict=True):
+                    found[row] = query
+                unknown[group.places] = known.unknown
+        return found, unknown
+
+    def _learn(self, rows: Any, examine: Examine) -> None:
+        """Find out what the new templates of a batch hold, the most frequent ones first."""
+        marks, first, many = np.unique(rows["template"], return_index=True, return_counts=True)
+        new = [
+            at for at in np.argsort(-many, kind="stable").tolist() if marks[at] and int(marks[at]) not in self._known
+        ]
+        for at in new[:LESSONS]:
+            read = examine(int(first[at]))
+            if read is not None:
+                if len(self._known) >= TEMPLATES:
+                    self._known.clear()
+                row = int(first[at])
+                made = template(read[0], int(rows[row]["many"]), int(rows[row]["keys"]), read[1])
+                self._known[int(marks[at])] = None if made is None or made.keys > self._limits.keys else made
+
+    def _queries(
+        self, group: Group, data: NDArray[np.uint8], log_times: Ints, gathering: Gathering, bases: tuple[int, int]
+    ) -> list[Query | None]:
+        heads = self._heads(group, data, log_times[group.places])
+        given = inputs(group, bases[0], gathering, self._limits)
+        said = answers(group, bases[1], gathering, self._limits, self._hashes)
+        made = list(zip(heads, repeat(0), given, said, strict=False))  # all of it, before it is known what is good
+        return [query if good else None for query, good in zip(made, group.good.tolist(), strict=True)]
+
+    def _heads(self, group: Group, data: NDArray[np.uint8], log_times: Ints) -> Iterable[Head]:
+        client = ("client", "id") if ("client", "id") in group else ("client",)
+        model = ("model", "name") if ("model", "name") in group else ("model",)
+        status, latency = group.number(("status",)), group.number(("latency_ms",))
+        group.good &= ~((status < 0) | (status > 999) | (latency < 0) | (latency > LARGEST))
+        tokens, flags, bias = self._requests(group)
+        return zip(
+            self._times(group, data, log_times).tolist(),
+            looked_up(self._names.client, group, client, UNKNOWN_NAME),
+            looked_up(self._names.group, group, ("client", "group"), UNKNOWN_NAME),
+            looked_up(self._names.address, group, ("client", "address"), UNKNOWN_NAME),
+            looked_up(self._hashes.model, group, model, ""),
+            looked_up(self._hashes.version, group, ("model", "version"), 0),
+            np.nan_to_num(status, nan=0.0).astype(np.int64).tolist(),
+            np.where(np.isnan(latency), NOT_KNOWN, latency).tolist(),
+            tokens,
+            flags,
+            bias,
+            strict=False,
+        )
+
+    def _times(self, group: Group, data: NDArray[np.uint8], log_times: Ints) -> Ints:
+        """Event times, microseconds since 1970."""
+        kinds, numbers = group.kind(("time",)), group.number(("time",))
+        found = np.where(kinds == NOTHING, np.where(log_times < 0, NONE, log_times * 1000), NONE)
+        counted = numeric(kinds) & (np.abs(numbers) < MOST)
+        whole = counted & (kinds == INT)
+        found[whole] = numbers[whole].astype(np.int64) * 1000
+        found[counted & ~whole] = np.rint(numbers[counted & ~whole] * 1000).astype(np.int64)
+        written = np.flatnonzero(kinds == STRING)
+        if len(written):
+            starts, stops = group.span(("time",))
+            read = np.empty(len(written), np.int64)
+            moments(data, starts[written], stops[written], read)
+            found[written] = read
+        near = (log_times < 0) | (np.abs(found - log_times * 1000) <= self._limits.skew)
+        group.good &= (found >= FIRST) & (found < LAST) & near
+        return found
+
+    def _requests(self, group: Group) -> tuple[Iterable[float], Iterable[int], Iterable[int]]:
+        """What stands in requests: few differ, and those that do are read as they are the general way."""
+        columns = {name: group.texts(("request", name)) for name in _REQUEST if ("request", name) in group}
+        if not columns:
+            return repeat(NO_REQUEST[0]), repeat(NO_REQUEST[1]), repeat(NO_REQUEST[2])
+        made: dict[tuple[Any, ...], tuple[float, int, int]] = {}
+        found = []
+        for values in zip(*columns.values(), strict=True):
+            key = (*values, *map(type, values))
+            if key not in made:
+                made[key] = self._request(dict(zip(columns, values, strict=True)))
+            found.append(made[key])
+        tokens, flags, bias = zip(*found, strict=True)
+        return tokens, flags, bias
+
+    def _request(self, given: dict[str, Any]) -> tuple[float, int, int]:
+        try:
+            return read_request(given, self._hashes)[0]
+        except Unfamiliar:
+            return NO_REQUEST  # of a record that is no good
+
+
+def looked_up(memory: Memory[str, Any], group: Group, path: Path, none: Any) -> list[Any]:
+    """What a memory has for the strings of a field, and `none` where there is nothing; strings that it refuses make
+    their records no good."""
+    texts = group.texts(path) if path in group else []
+    if not texts:
+        return [none] * len(group)
+    try:
+        return [memory[text] for text in texts]
+    except (Refused, Unfamiliar, TypeError):
+        return [_one(memory, group, row, text, none) for row, text in enumerate(texts)]
+
+
+def _one(memory: Memory[str, Any], group: Group, row: int, text: Any, none: Any) -> Any:
+    if text is None:
+        return none
+    try:
+        return memory[text]
+    except (Refused, Unfamiliar, TypeError):
+        group.good[row] = False
+        return none
