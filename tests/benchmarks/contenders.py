@@ -8,7 +8,6 @@ and without reading. `product-stages` is `product` with clocks in it. The rivals
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -151,10 +150,8 @@ class Held:
         """Nothing is open."""
 
 
-def run(name: str, load: Load, core: int | None = None) -> Run:
+def run(name: str, load: Load) -> Run:
     """One pass of one of ours over the load."""
-    if core is not None:
-        os.sched_setaffinity(0, {core})
     if name.startswith("floor"):
         return floor(name, load)
     if name == "stock":
@@ -162,10 +159,10 @@ def run(name: str, load: Load, core: int | None = None) -> Run:
     return product(name, load)
 
 
-def run_outsider(python: Path, name: str, load: Load, core: int | None = None) -> Run:
+def run_outsider(python: Path, name: str, load: Load) -> Run:
     """One pass of a rival, in its own environment. RuntimeError with what it said where it fails."""
     script = Path(__file__).with_name("outsiders.py")
-    words = [name, json.dumps(asdict(load.place)), "" if core is None else str(core)]
+    words = [name, json.dumps(asdict(load.place))]
     done = subprocess.run([str(python), str(script), *words], capture_output=True, text=True, check=False)
     if done.returncode != 0 or not done.stdout.strip():
         raise RuntimeError(f"{name} did not run:\n{done.stderr[-2_000:]}")
