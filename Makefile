@@ -93,6 +93,7 @@ pages: .venv/dev ## Make the generated pages of the manual anew.
 	.venv/bin/probewatch detectors page > deploy/docs/detectors.md
 	.venv/bin/probewatch siem page deploy/elastic
 	.venv/bin/probewatch detectors attacks --to deploy/docs/attacks
+	.venv/bin/probewatch man > deploy/probewatch.1
 
 manual: .venv/dev ## The manual as a site, in site/; a link that leads nowhere is an error.
 	.venv/bin/properdocs build --quiet --config-file deploy/manual/properdocs.yml

@@ -1,5 +1,8 @@
 """What every detector has to pass, ours and other people's: call check_all(YourDetector()) in your tests.
 
+Or let pytest show each check as a test of its own: `pytest_plugins = ["detectors.checks"]` and `DETECTORS = [Yours()]`
+in a file of tests, and in it a test that takes `detector_check` and calls it.
+
 Each check is a function that raises AssertionError with words that say what is wrong. They are raised, not asserted,
 so that they hold under python -O too.
 """
@@ -10,9 +13,10 @@ import gc
 import re
 import sys
 import tracemalloc
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
@@ -37,18 +41,39 @@ def check_all(detector: Detector, blocks: Blocks | None = None) -> None:
     check_metadata(detector)
     given = [example_blocks(detector.reads, kind) for kind in sorted(detector.kinds)] if blocks is None else [blocks]
     for one in given:
-        for check in (
-            check_input_is_unharmed,  # first: the others would hand on what it changes
-            check_strengths,
-            check_score_is_pure,
-            check_batch_does_not_matter,
-            check_extremes,
-            check_missing_features,
-            check_reads_what_it_declares,
-            check_reasons,
-            check_memory_is_bounded,
-        ):
+        for check in checks():
             check(detector, one)
+
+
+def checks() -> tuple[Callable[[Detector, Blocks], None], ...]:
+    """The checks that look at blocks, in their order."""
+    return (
+        check_input_is_unharmed,  # first: the others would hand on what it changes
+        check_strengths,
+        check_score_is_pure,
+        check_batch_does_not_matter,
+        check_extremes,
+        check_missing_features,
+        check_reads_what_it_declares,
+        check_reasons,
+        check_memory_is_bounded,
+    )
+
+
+def pytest_generate_tests(metafunc: Any) -> None:
+    """A hook of pytest: one test for each detector, check and kind of input."""
+    if "detector_check" not in metafunc.fixturenames:
+        return
+    found: list[Detector] = list(metafunc.module.DETECTORS)
+    cases: dict[str, partial[None]] = {}
+    for number, one in enumerate(found):
+        cases[f"{one.name}-{number}-metadata"] = partial(check_metadata, one)
+        for kind in sorted(one.kinds):
+            blocks = example_blocks(one.reads, kind)
+            for check in checks():
+                name = check.__name__.removeprefix("check_")
+                cases[f"{one.name}-{number}-{KINDS[kind]}-{name}"] = partial(check, one, blocks)
+    metafunc.parametrize("detector_check", list(cases.values()), ids=list(cases))
 
 
 def example_blocks(reads: frozenset[str], kind: int, n: int = 48, seed: int = 0) -> Blocks:

@@ -18,9 +18,11 @@ import pytest
 import recorded
 import zstandard
 
+from monitor.console.scenarios.form import scenarios
+from monitor.console.scenarios.judging import misses, outcomes
 from monitor.engine.bank import Bank
 from monitor.engine.training import Training
-from monitor.formats.native import encode
+from monitor.formats.native import encode, parse
 from monitor.record.limits import Limits
 from monitor.runtime.training import Wish, gather
 
@@ -82,6 +84,20 @@ def test_golden_alerts(case: Path, update: bool) -> None:
     if update:
         (case / "alerts.ndjson").write_bytes(found)
     assert found == (case / "alerts.ndjson").read_bytes()
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*/scenarios.yaml")), ids=lambda file: file.parent.name)
+def test_the_alerts_are_those_that_the_scenarios_expect(file: Path) -> None:
+    """`probewatch test` plays these files; here they are held against the alerts that lie beside the queries."""
+    played = scenarios(file, None, {})
+    own = {case.name: case for case in CASES if case.parent == file.parent}
+    assert {one.test.name.split()[-1] for one in played} == set(own)
+    for one in played:
+        case = own[one.test.name.split()[-1]]
+        assert case / "queries.ndjson.zst" in {part.log for part in one.traffic}
+        assert bool(one.training) == (case / "fingerprinted").exists()
+        found = outcomes(parse(line) for line in (case / "alerts.ndjson").read_bytes().splitlines())
+        assert misses(one.test, found, recorded.KEYS.names, 0) == []
 
 
 def families(alert: dict[str, Any]) -> set[str]:

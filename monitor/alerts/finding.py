@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Status = Literal["open", "updated", "closed"]
 Tier = Literal["named", "novelty", "operations"]
 Severity = Literal["low", "medium", "high", "critical"]
+RANKS: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
 Event = Literal["seen", "halfway", "named", "joined", "grew", "quiet"]
 
 

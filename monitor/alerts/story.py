@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from monitor.alerts.finding import Event, Finding, Point, Severity
+from monitor.alerts.finding import RANKS, Event, Finding, Point, Severity
 from monitor.alerts.guidance import FOLDED
 from monitor.alerts.words import claim
 
@@ -15,7 +15,6 @@ _FIRST: Final = 3  # seen, halfway, named
 _SIGNALS: Final = ("more signal", "more signals")
 _CLIENTS: Final = ("more client", "more clients")
 _CLAIMS: Final = 2  # new pieces of evidence that a sentence tells
-_RANKS: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
 _MINUTE: Final = 60_000_000  # microseconds
 
 #: What happened at a point of the timeline.
@@ -65,7 +64,7 @@ class Told:
 
     def rises(self, severity: Severity) -> bool:
         """Whether that severity is above the one that was told."""
-        return _RANKS.index(severity) > _RANKS.index(self.severity)
+        return RANKS.index(severity) > RANKS.index(self.severity)
 
 
 def grown(told: Told, now: Finding) -> str:

@@ -72,13 +72,18 @@ def show(config: Path | None, number: int) -> None:
 @config_file
 @click.option("--sink", help="Only those of this sink.")
 @click.argument("numbers", type=int, nargs=-1)
-def replay(config: Path | None, sink: str | None, numbers: tuple[int, ...]) -> None:
+@as_json
+def replay(config: Path | None, sink: str | None, numbers: tuple[int, ...], json: bool) -> None:
     """Give refused alerts back to their sinks: all, those of one sink, or those with these NUMBERS.
 
     Example: probewatch dead-letters replay --sink search
     """
     with closing(_outbox(loaded(config).settings)) as outbox:
-        click.echo(f"{outbox.letters.replay(sink, numbers or None)} alerts wait for their sinks again")
+        count = outbox.letters.replay(sink, numbers or None)
+    if json:
+        write_json({"waiting": count})
+    else:
+        click.echo(f"{count} alerts wait for their sinks again")
 
 
 def _outbox(settings: Settings) -> Outbox:

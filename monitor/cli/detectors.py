@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,8 @@ def explain(name: str, json: bool) -> None:
     for row in ("family", "atlas", "owasp", "nist", "kinds", "tests", "reads"):
         value = about[row]
         click.echo(f"{row:8} {value if isinstance(value, str) else ', '.join(value) or '-'}")
+    for one in about["parameters"]:
+        click.echo(f"engine.detectors.{name}.{one['name']} = {one['default']}  ({one['kind']})")
 
 
 @command.command()
@@ -105,6 +108,7 @@ def _about(detector: type[Detector]) -> dict[str, Any]:
     from detectors.sketch.queries import KINDS
     from detectors.taxonomy import family
     from monitor.console.manual import explanation
+    from monitor.runtime.parameters import declared
 
     named = family(detector.family)
     return {
@@ -116,5 +120,6 @@ def _about(detector: type[Detector]) -> dict[str, Any]:
         "kinds": [KINDS[kind] for kind in sorted(detector.kinds)],
         "tests": list(detector.tests),
         "reads": sorted(detector.reads),
+        "parameters": [asdict(one) for one in declared(detector)],
         "explanation": explanation(detector),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import config_file, loaded
+from monitor.cli.options import as_json, config_file, loaded, write_json
 
 
 @click.group()
@@ -21,20 +21,22 @@ def command() -> None:
 @command.command()
 @config_file
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="A new file; only its owner can read it.")
-def pseudonyms(config: Path | None, to: Path) -> None:
+@as_json
+def pseudonyms(config: Path | None, to: Path, json: bool) -> None:
     """Write the key of pseudonyms to a file, for a gateway that has to know clients again.
 
     Whoever has it can test guesses of names. Nobody gets from it to the secret, or to the key of sketches.
 
     Example: probewatch key pseudonyms --config probewatch.toml --to /etc/gateway/pseudonyms.key
     """
-    _export(config, to, "pseudonyms")
+    _export(config, to, "pseudonyms", json)
 
 
 @command.command()
 @config_file
 @click.option("--to", type=click.Path(path_type=Path), required=True, help="A new file; only its owner can read it.")
-def sketches(config: Path | None, to: Path) -> None:
+@as_json
+def sketches(config: Path | None, to: Path, json: bool) -> None:
     """Write the key of sketches to a file, for `keys.sketches`.
 
     Do this before the secret is exchanged: with it, inputs can still be compared with earlier ones. Nobody gets from it
@@ -42,10 +44,10 @@ def sketches(config: Path | None, to: Path) -> None:
 
     Example: probewatch key sketches --config probewatch.toml --to /etc/probewatch/sketches.key
     """
-    _export(config, to, "sketches")
+    _export(config, to, "sketches", json)
 
 
-def _export(config: Path | None, to: Path, use: str) -> None:
+def _export(config: Path | None, to: Path, use: str, json: bool) -> None:
     """Write the key of one use to a new file, behind a line in the audit log."""
     import os
     from base64 import b64encode
@@ -64,3 +66,5 @@ def _export(config: Path | None, to: Path, use: str) -> None:
     except OSError as problem:
         mend = "choose a path that is free and that you may write"
         raise Trouble(what=f"the key cannot be written: {problem.strerror}", where=str(to), mend=mend) from None
+    if json:
+        write_json({"file": str(to), "key_epoch": keys.epoch})

@@ -53,3 +53,8 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None)
         yield lambda done: bar.update(task, completed=done.read, total=done.total)
+
+
+def plain(text: str) -> str:
+    """Text that comes from records or from people, without what could steer a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)

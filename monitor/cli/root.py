@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
@@ -10,21 +11,28 @@ from typing import Any, Final
 
 import click
 
-from monitor.config.trouble import Trouble
+from monitor.config.trouble import Trouble, leaves
 
 # name -> module in this package that holds `command`, and the line of the overview; importing them all just to list
 # them would cost a second
 COMMANDS: Final = MappingProxyType(
     {
         "run": ("run", "Watch the logs of the settings until told to stop."),
+        "reload": ("reload", "Have the running daemon read its settings anew, as SIGHUP does."),
         "replay": ("replay", "Put recorded logs through the same engine, at full speed."),
         "learn": ("learn", "Learn from recorded traffic, so that a new start does not begin from nothing."),
-        "status": ("status", "Say what is still learning, and what that means."),
+        "top": ("top", "A running daemon at a glance: rate, lag, clients, findings, who is close to one."),
+        "tap": ("tap", "Sampled records as the engine sees them: measures of sketches, no input and no name."),
+        "status": ("status", "Say whether all is well in one screen, and what is still learning."),
         "check": ("check", "Check settings, keys, connections, and what each detector can see."),
         "alerts": ("alerts", "Look at alerts in the outbox or in a file."),
         "sinks": ("sinks", "Look at the sinks of the settings, and send a test through one."),
+        "explain": ("explain", "Explain a finding: make it again from its log, and show what was seen."),
         "dead-letters": ("deadletters", "Look at what could not be read or delivered."),
-        "profile": ("profile", "Name a new kind of traffic: the lines to add to the settings."),
+        "feedback": ("feedback", "Say what became of a finding: true, false, benign or duplicate."),
+        "silence": ("silence", "Keep findings back for a while: planned tests, audits, what is known already."),
+        "profile": ("profile", "Kinds of traffic that the engine has met: list them, give them names."),
+        "compare": ("compare", "Say what the shadow finds that is not in force, and the other way round."),
         "detectors": ("detectors", "List the detectors, or explain one."),
         "config": ("config", "Show the settings in force, or what can be set."),
         "fingerprint": ("fingerprint", "Make fingerprints of the records that a model was trained on."),
@@ -34,6 +42,11 @@ COMMANDS: Final = MappingProxyType(
         "audit": ("audit", "Check that nobody has changed the audit log."),
         "record": ("record", "What a record of a query looks like."),
         "siem": ("siem", "Prepare Elasticsearch or OpenSearch, and their dashboards, for alerts."),
+        "test": ("test", "Run scenario files: traffic in, expected findings out."),
+        "tune": ("tune", "Tune budgets on recorded traffic, and see what each change gives to an attacker."),
+        "drill": ("drill", "Send a drill: marked, harmless records with the traces of an attack."),
+        "completion": ("completion", "Print what a shell has to read to complete commands, options and choices."),
+        "man": ("man", "Print the manual page, for man(1)."),
         "demo": ("demo", "Show a recorded attack day, end to end."),
     }
 )
@@ -61,21 +74,16 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; what a person can mend is printed on standard error."""
+        if os.environ.get("NO_COLOR"):  # https://no-color.org
+            ctx.color = False
         found: list[Trouble] = []
         try:
             return super().invoke(ctx)
         except* Trouble as group:
-            found = list(_leaves(group))
+            found = list(leaves(group))
         for trouble in found:
             click.echo(f"{trouble}\n", err=True)
         return ctx.exit(2)
-
-
-def _leaves(group: BaseExceptionGroup[Trouble]) -> Sequence[Trouble]:
-    found: list[Trouble] = []
-    for inner in group.exceptions:
-        found.extend(_leaves(inner) if isinstance(inner, BaseExceptionGroup) else [inner])
-    return found
 
 
 def _version() -> str:

@@ -17,8 +17,8 @@ def command(context: click.Context, config: Path | None) -> None:
     """Watch the logs of the settings until told to stop.
 
     SIGTERM and SIGINT end it in order: what was read is judged, alerts and state are saved, offsets are committed. A
-    kill loses nothing either; the next start takes a little longer. Exit code 0: ended in order, 1: a part broke and
-    the process should be started anew, 2: something has to be mended first.
+    kill loses nothing either; the next start takes a little longer. SIGHUP has it read its settings anew. Exit code 0:
+    ended in order, 1: a part broke and the process should be started anew, 2: something has to be mended first.
 
     Example: probewatch run --config /etc/probewatch/probewatch.toml
     """
@@ -32,7 +32,7 @@ def command(context: click.Context, config: Path | None) -> None:
     start_log(settings.log)
     log_crashes()
     try:
-        in_order = run(settings)
+        in_order = run(settings, lambda: loaded(config).settings)
     except Trouble as trouble:  # the log has been started: machines read it
         logging.getLogger("monitor").critical(trouble.what, extra={"where": trouble.where, "mend": trouble.mend})
         context.exit(2)

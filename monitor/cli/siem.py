@@ -49,7 +49,7 @@ class Target:
         from monitor.config.sinks import ElasticsearchSettings
 
         if self.url is None:
-            found = _sink(loaded(self.config).settings, self.sink)
+            found = chosen(loaded(self.config).settings, self.sink, _TYPES)
             return found if self.namespace is None else found.model_copy(update={"namespace": self.namespace})
         made = {"type": "elasticsearch", "hosts": [self.url], "namespace": self.namespace or "default"}
         return _checked(ElasticsearchSettings, made | {"tls": {"ca_file": self.ca_file}})
@@ -343,9 +343,11 @@ def _ask(yes: bool, wanted: Iterable[Request], hosts: tuple[str, ...]) -> None:
     click.confirm(f"Send these to {', '.join(hosts)}?", abort=True)
 
 
-def _sink(settings: Settings, name: str | None) -> ElasticsearchSettings:
-    """The sink of that name, or the only one, of those that have a data stream."""
-    found = {key: one for key, one in settings.sinks.items() if one.type in _TYPES}
+def chosen(
+    settings: Settings, name: str | None, types: frozenset[str] = frozenset({"elasticsearch"})
+) -> ElasticsearchSettings:
+    """The sink of that name, or the only one, of those of these types; Trouble where that is none."""
+    found = {key: one for key, one in settings.sinks.items() if one.type in types}
     if name is None and len(found) == 1:
         return next(iter(found.values()))  # type: ignore[return-value]
     if name is not None and name in found:

@@ -33,8 +33,9 @@ class ModelSettings(BaseModel):
     never count as training records, and the same set of inputs come again is not held against them."""
 
     profiles: dict[str, Annotated[str, AfterValidator(_code)]] = Field(default_factory=dict)
-    """Kinds of traffic that you know, by names of your own: codes from findings of new kinds (`probewatch profile`).
-    They raise no further findings of the novelty tier; evidence of attacks is looked at as before."""
+    """Kinds of traffic that you know, by names of your own: codes from findings of new kinds, as `probewatch profile
+    settings` prints them. They raise no further findings of the novelty tier; evidence of attacks is looked at as
+    before."""
 
     autoencoder: Path | None = None
     """An autoencoder of the model's dense inputs, an ONNX file (extra `onnx`): how badly it rebuilds an input takes the
@@ -93,6 +94,10 @@ class EngineSettings(BaseModel):
     small_cell: int = Field(default=5, ge=1, le=1_000)
     """What is usual for a model, and its profiles of ordinary traffic, stand in findings once so many clients have
     taught them: the usual value of two clients would tell the one about the other."""
+
+    detectors: dict[str, dict[str, bool | int | float | str]] = Field(default_factory=dict)
+    """Parameters of detectors that have some of their own, by the detector's name; `probewatch detectors explain NAME`
+    lists them."""
 
     known: dict[str, ModelSettings] = Field(default_factory=dict)
     """What you know of each model, by its name in the records."""

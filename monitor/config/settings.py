@@ -15,6 +15,7 @@ from monitor.config.keys import KeySettings
 from monitor.config.records import RecordSettings
 from monitor.config.response import ResponseSettings
 from monitor.config.runtime import HealthSettings, LogSettings, RuntimeSettings
+from monitor.config.shadow import ShadowSettings
 from monitor.config.sinks import OutboxSettings, SinkSettings
 from monitor.config.sources import FileSettings, KafkaSettings
 
@@ -70,6 +71,9 @@ class Settings(BaseModel):
     runtime: RuntimeSettings = Field(default_factory=RuntimeSettings)
     """Where the daemon keeps what it knows, and how often."""
 
+    shadow: ShadowSettings = Field(default_factory=ShadowSettings)
+    """What runs beside the engines in force, and tells nobody."""
+
     health: HealthSettings = Field(default_factory=HealthSettings)
     """The pages for monitoring."""
 
@@ -82,8 +86,12 @@ class Settings(BaseModel):
         `fingerprints` has the digest of each model's training fingerprints: what the files hold decides, not where
         they lie."""
         engine = self.engine.model_dump(mode="json", exclude={"known": {"__all__": {"fingerprints"}}})
+        if not engine["detectors"]:
+            del engine["detectors"]
         sections: dict[str, object] = {"engine": engine, "records": self.records.model_dump(mode="json")}
         if fingerprints:
             sections["fingerprints"] = dict(fingerprints)
+        if self.shadow.detectors:  # which are not in force
+            sections["without"] = sorted(self.shadow.detectors)
         decisive = orjson.dumps(sections, option=orjson.OPT_SORT_KEYS)
         return blake2b(decisive, digest_size=8).hexdigest()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
 
 class Trouble(Exception):  # noqa: N818  (what a person reads, not a fault of the program)
     """Something that a person can put right. The command line prints it, without a traceback, and exits with 2.
@@ -18,5 +22,17 @@ class Trouble(Exception):  # noqa: N818  (what a person reads, not a fault of th
         self.where = where
         self.mend = mend
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), what=self.what, where=self.where, mend=self.mend), ()  # from process to process
+
     def __str__(self) -> str:
         return f"what:  {self.what}\nwhere: {self.where}\nmend:  {self.mend}"
+
+
+def leaves(group: BaseExceptionGroup[Trouble]) -> Iterator[Trouble]:
+    """The troubles of a group, in their order."""
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from leaves(inner)
+        else:
+            yield inner

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from detectors.features.layout import FIRST_BLOCK
-from monitor.alerts.finding import Evidence, Finding
+from monitor.alerts.finding import RANKS, Evidence, Finding
 from monitor.console.recordings import Label
 from monitor.engine.verdicts import PRECEDENCE
-
-_RANKS: Final = ("critical", "high", "medium", "low")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ def cases(findings: Iterable[Finding]) -> list[Case]:
         who = finding.members if finding.client is None else (finding.client,)
         grouped.setdefault((finding.model, who), []).append(finding)
     found = [Case(tuple(group)) for group in grouped.values()]
-    return sorted(found, key=lambda one: (not one.named, _RANKS.index(one.worst.severity), -one.worst.risk))
+    return sorted(found, key=lambda one: (not one.named, -RANKS.index(one.worst.severity), -one.worst.risk))
 
 
 def main_evidence(finding: Finding) -> Evidence | None:

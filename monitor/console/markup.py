@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
+from typing import Final
 
 from monitor.alerts.words import plain
+
+_STYLE: Final = Path(__file__).with_name("style.css")
+
+
+def style() -> str:
+    """The style of all pages, for light and dark, wide and narrow, screen and paper; it goes into the page itself."""
+    return _STYLE.read_text(encoding="utf-8")
 
 
 def safe(value: object) -> str:

@@ -14,7 +14,7 @@ from detectors.taxonomy import family as taxonomy
 from monitor.alerts.words import claim, number, striking
 from monitor.console.cases import Account, Case, Kind, Missed, main_evidence
 from monitor.console.evidence import panel
-from monitor.console.markup import link, safe, table, tag
+from monitor.console.markup import link, safe, style, table, tag
 from monitor.console.play import Played
 from monitor.console.recordings import Label
 from monitor.console.story import got, unheard
@@ -40,6 +40,7 @@ def page(played: Played, found: Sequence[Case], held: Account, labels: Mapping[s
     headline = f"{len(clients)} of {traffic.clients:,} clients were named as attackers, and {held.caught} of them were"
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=safe(f"probewatch: {headline}"),
+        style=style(),
         headline=safe(headline),
         lead=safe(_lead(played)),
         tiles="\n".join(_tiles(played, found, held)),

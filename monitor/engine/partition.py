@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
@@ -25,6 +25,7 @@ from monitor.config.engine import EngineSettings
 from monitor.engine.bank import Bank
 from monitor.engine.callers import Callers
 from monitor.engine.clock import advance, ticks
+from monitor.engine.closest import Close, closest
 from monitor.engine.findings import UNKNOWN, Findings
 from monitor.engine.flood import Flood
 from monitor.engine.gap import gap
@@ -33,7 +34,7 @@ from monitor.engine.kinds import Profiles
 from monitor.engine.learning import Standing, standing
 from monitor.engine.learnt import Learnt, names_of, pack
 from monitor.engine.step import Shape, prepare, shapes
-from monitor.engine.stream import NO_MARKS, Marks
+from monitor.engine.stream import NO_MARKS, Judged, Marks
 from monitor.engine.succession import Succession
 from monitor.engine.upgrades import upgraded
 from monitor.engine.verdicts import Court, Verdict
@@ -43,6 +44,8 @@ from monitor.record.raw import Partition
 LAYOUT: Final = 4  # of dumps; raised when what they mean changes
 READ: Final = (3, LAYOUT)  # layouts from which a program of this one goes on (upgrades.py)
 SHAPES: Final = 8  # shapes of input that are kept apart for one model
+
+Listener = Callable[[str, Judged], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,12 @@ class PartitionEngine:
         self._clock, self._queries, self._ignored = 0, 0, 0
         self._succession = Succession() if self._origin.former_epoch else None
         self._passed: dict[int, set[tuple[str, bytes]]] = {}  # of this batch: whose evidence is past half, by query
+        self._listener: Listener | None = None
+
+    def listen(self, listener: Listener) -> None:
+        """Have `listener` hear every block as it is judged, with the name of its model: for explanations. It changes
+        nothing, and stands in no dump."""
+        self._listener = listener
 
     def feed(self, queries: Queries) -> list[Finding]:
         """The revisions that these queries bring about, in the order of the log."""
@@ -178,6 +187,8 @@ class PartitionEngine:
             for judged in view.feed(prepare(queries, index, shape, view.labels, view.versions, training)):
                 for at, client in passed(judged):
                     self._passed.setdefault(at, set()).add((model, client))
+                if self._listener is not None:
+                    self._listener(model, judged)
                 yield from self._court.verdicts(model, judged)
 
     def _flooded(self, queries: Queries, clocks: NDArray[np.int64]) -> Iterator[Verdict]:
@@ -221,6 +232,10 @@ class PartitionEngine:
     def standings(self) -> list[Standing]:
         """How far learning has come, of each model and shape of input."""
         return [standing(view) for view in self._views.values()]
+
+    def closest(self, most: int) -> list[Close]:
+        """The clients that are nearest to a finding, the nearest first."""
+        return closest(self._views.values(), self._settings, most)
 
     def lesson(self) -> dict[str, NDArray[Any]]:
         """What was learnt of all models, for others to begin with (`unpack`); nothing of any client, and no finding."""

@@ -12,14 +12,13 @@ from typing import Final
 
 import orjson
 
-from monitor.alerts.finding import Finding, Severity
+from monitor.alerts.finding import RANKS, Finding, Severity
 from monitor.alerts.guidance import FOLDED
 from monitor.alerts.response import ACTIONS
 from monitor.config.response import Action, ResponseSettings
 from monitor.formats.native import Json, moment
 
 STRENGTH: Final[tuple[Action, ...]] = ("throttle", "coarser scores", "label only", "challenge", "block")
-_RANKS: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
 _PARTS: Final = 1 << 32
@@ -71,7 +70,7 @@ def entries(standing: Standing, settings: ResponseSettings) -> list[Entry]:
     None of a finding that is closed, not named, or not severe enough; of a storm and a flood, which are about no
     client; and of refused keys, as whoever tries keys chooses whose they are."""
     finding = standing.finding
-    severe = _RANKS.index(finding.severity) >= _RANKS.index(settings.severity)
+    severe = RANKS.index(finding.severity) >= RANKS.index(settings.severity)
     named = finding.status != "closed" and finding.tier == "named" and FOLDED not in finding.labels
     told = action(finding, settings.strongest)
     if not (severe and named) or told is None or (finding.family == "access" and finding.members):
@@ -111,7 +110,7 @@ def table(found: Iterable[Entry], now: int, most: int) -> tuple[list[Entry], int
 
 def _weight(entry: Entry) -> tuple[int, int, int, int, str, tuple[str, str]]:
     """By which entries are ordered; no two of different clients, models or findings are equal."""
-    rank, strength = _RANKS.index(entry.severity), STRENGTH.index(entry.action)
+    rank, strength = RANKS.index(entry.severity), STRENGTH.index(entry.action)
     return rank, strength, entry.expires, entry.revision, entry.finding, entry.key
 
 

@@ -67,7 +67,7 @@ def append(
 
     `at` has a time zone; `count` says of how many (names, clients). The user is the one of this process. `detail` holds
     what the action was about: no name, no secret."""
-    about = {"time": at.isoformat(), "action": action, "user": _user(), "count": count, "key_epoch": key_epoch}
+    about = {"time": at.isoformat(), "action": action, "user": user(), "count": count, "key_epoch": key_epoch}
     if detail:
         about["detail"] = dict(detail)
     try:
@@ -200,7 +200,8 @@ def _keep(file: Path, head: Head) -> None:
     part.rename(beside)
 
 
-def _user() -> str:
+def user() -> str:
+    """Who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user without a name

@@ -44,6 +44,8 @@ def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
     if settings.runtime.bucket is not None:
         yield _tried("snapshots", lambda: _bucket(settings, connect))
     yield _tried("detectors", _detectors)
+    if settings.shadow.wanted:
+        yield _tried("shadow", lambda: _shadow(settings))
     yield _tried("source", lambda: _source(settings, connect))
     for name, sink in settings.sinks.items():
         yield _tried(f"sink {name}", lambda sink=sink: reached(sink, connect))  # type: ignore[misc]  # bound at once
@@ -110,6 +112,13 @@ def _detectors() -> str:
     from monitor.runtime.engines import detector_classes
 
     return ", ".join(detector_classes())
+
+
+def _shadow(settings: Settings) -> str:
+    from monitor.runtime.shadow import shadowed
+
+    changed = "other settings" if shadowed(settings).engine != settings.engine else "the same settings"
+    return f"{', '.join(settings.shadow.detectors) or 'no detector of its own'}, {changed}"
 
 
 def _configuration(settings: Settings, digests: Mapping[str, str]) -> str:

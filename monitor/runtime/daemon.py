@@ -14,6 +14,7 @@ from monitor.alerts.finding import Finding
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoder
+from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.record.raw import Partition
 from monitor.runtime.accounts import account
@@ -27,9 +28,13 @@ from monitor.runtime.learnt import config_hash
 from monitor.runtime.lock import only_process
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
-from monitor.runtime.partitions import Partitions
+from monitor.runtime.partitions import EngineMaker, Partitions
 from monitor.runtime.paths import audit_path, outbox_path
+from monitor.runtime.quiet import tell
+from monitor.runtime.reload import Reloader
 from monitor.runtime.responses import responder
+from monitor.runtime.running import announced
+from monitor.runtime.shadow import shadow_of
 from monitor.runtime.stores import open_store
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
@@ -42,8 +47,9 @@ from monitor.sources.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> bool:
+def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
     """Watches until SIGTERM or SIGINT comes or the source ends, then saves, commits, and gives the sinks their time.
+    SIGHUP has it take over what `reread` gives.
 
     False where a part broke and the process should be started anew. Trouble where something has to be mended first.
     """
@@ -53,16 +59,7 @@ def run(settings: Settings) -> bool:
     decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine), load_erasures(settings, keys))
     make = engine_maker(settings, keys, known)
     config = config_hash(settings, digests(known))
-    partitions = Partitions(
-        make,
-        open_store(settings),
-        clocks.steady,
-        metrics,
-        config_hash=config,
-        key_epoch=key_name(keys),
-        former_epoch=None if keys.former is None else key_name(keys.former),
-        rebuild=settings.runtime.rebuild_records,
-    )
+    partitions = _partitions(settings, keys, make, config, clocks, metrics)
     with ExitStack() as stack:
         stack.enter_context(only_process(settings.runtime.state))
         account(audit_path(settings), settings, keys.epoch)
@@ -77,7 +74,8 @@ def run(settings: Settings) -> bool:
             stack.enter_context(answering)
             pulse.responses = (lambda: answering.page) if settings.response.page else None
         health = stack.enter_context(HealthServer(settings.health, pulse, metrics))
-        stopping = stack.enter_context(_signals())
+        stack.enter_context(announced(settings.runtime.state, settings.health.address, health.port))
+        stopping, asked = stack.enter_context(_signals())
         log.info("starting", extra={"health_port": health.port, "config_hash": config})
         warm_up(decoder, make)
         settle()
@@ -85,26 +83,50 @@ def run(settings: Settings) -> bool:
         source = open_source(settings.source)
         stack.callback(source.close)
         watchdog = stack.enter_context(Watchdog(settings.runtime.hang_seconds))
-        watch = Watch(
-            metrics,
-            pulse,
-            clocks,
-            ask=lambda page: _gauges(page, delivery, outbox),
-            turn=lambda: watchdog.step("a turn of the loop"),
-        )
+
+        def ask(page: Metrics) -> None:
+            _gauges(page, delivery, outbox)
+            _quiet(pulse, page, outbox, settings, keys.epoch)
+
+        watch = Watch(metrics, pulse, clocks, ask=ask, turn=lambda: watchdog.step("a turn of the loop"))
         loop = Loop(source, decoder, partitions, outbox, settings.runtime, watch)
+        reload = Reloader(settings, reread, keys, partitions, loop)
+
+        def ended() -> bool:
+            if asked.is_set():
+                asked.clear()
+                reload()
+            return stopping.is_set() or bool(delivery.broken)
+
         log.info("reading")
-        loop.run(lambda: stopping.is_set() or bool(delivery.broken))
+        loop.run(ended)
         source.close()  # before the sinks get their time, so that others take over the partitions at once
-        left = delivery.drain(settings.runtime.drain_seconds)
+        left = delivery.drain(reload.settings.runtime.drain_seconds)
         log.info("ended", extra={"undelivered": sum(left.values())})
         return not delivery.broken
 
 
+def _partitions(
+    settings: Settings, keys: Keys, make: EngineMaker, config: str, clocks: Clocks, metrics: Metrics
+) -> Partitions:
+    return Partitions(
+        make,
+        open_store(settings),
+        clocks.steady,
+        metrics,
+        config_hash=config,
+        key_epoch=key_name(keys),
+        former_epoch=None if keys.former is None else key_name(keys.former),
+        rebuild=settings.runtime.rebuild_records,
+        beside=shadow_of(settings, keys, clocks.steady, metrics),
+    )
+
+
 @contextmanager
-def _signals() -> Iterator[Event]:
-    """An event that SIGTERM or SIGINT sets. A second one ends the process as if we were not here: nothing is lost."""
-    stopping = Event()
+def _signals() -> Iterator[tuple[Event, Event]]:
+    """An event that SIGTERM or SIGINT sets, and one that SIGHUP sets. A second one of the former ends the process as if
+    we were not here: nothing is lost."""
+    stopping, asked = Event(), Event()
     before: dict[signal.Signals, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def stop(number: int, _: FrameType | None) -> None:
@@ -113,8 +135,9 @@ def _signals() -> Iterator[Event]:
 
     for one in (signal.SIGTERM, signal.SIGINT):
         before[one] = signal.signal(one, stop)
+    before[signal.SIGHUP] = signal.signal(signal.SIGHUP, lambda *_: asked.set())
     try:
-        yield stopping
+        yield stopping, asked
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
@@ -135,6 +158,14 @@ def _gauges(metrics: Metrics, delivery: Delivery, outbox: Outbox) -> None:
             metrics.held_since.labels(name).set(since if (since := outbox.held_since(name)) is not None else 0)
         except Trouble:
             log.warning("the outbox cannot be read")
+
+
+def _quiet(pulse: Pulse, metrics: Metrics, outbox: Outbox, settings: Settings, epoch: str) -> None:
+    """What is silenced, for metrics and pages; nothing new while the outbox cannot be read."""
+    try:
+        pulse.quiet = tell(outbox, settings, metrics, epoch)
+    except Trouble as trouble:
+        log.warning("silences cannot be told", extra={"what": trouble.what})
 
 
 def _outcomes(delivery: Delivery) -> dict[tuple[str, str], int]:

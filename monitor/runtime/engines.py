@@ -21,6 +21,7 @@ from monitor.record.keys import Keys
 from monitor.record.raw import Partition
 from monitor.runtime.fingerprints import digests, load_all
 from monitor.runtime.learnt import config_hash, load
+from monitor.runtime.parameters import check_names, made
 from monitor.runtime.partitions import EngineMaker
 from monitor.runtime.snapshots import Arrays
 
@@ -43,12 +44,20 @@ def engine_maker(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fing
 
 
 def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerprints]) -> Bank:
-    """All registered detectors, with the operator's settings and the models' training fingerprints."""
-    detectors = [make() for make in detector_classes().values() if make is not Novelty]
+    """All registered detectors but those of the shadow, with the operator's settings and the models' training
+    fingerprints."""
+    without = settings.shadow.detectors
+    classes = [make for name, make in detector_classes().items() if name not in without]
+    check_names(settings.engine.detectors, detector_classes())
+    given = settings.engine.detectors
+    detectors = [
+        Novelty(settings.engine.vote_weight) if make is Novelty else made(make, given.get(make.name, {}))
+        for make in classes
+    ]
     own = {model: evaluators(settings.engine, keys, model) for model in settings.engine.known}
-    training = {model: Training(one, own[model]) for model, one in fingerprints.items()}
+    training = {model: Training(one, own.get(model, frozenset())) for model, one in fingerprints.items()}
     marked = sensitive_columns(settings.engine, keys)
-    return Bank([*detectors, Novelty(settings.engine.vote_weight)], marked, training, own)
+    return Bank(detectors, marked, training, own)
 
 
 def check_profiles(settings: EngineSettings, bank: Bank) -> None:
@@ -56,7 +65,7 @@ def check_profiles(settings: EngineSettings, bank: Bank) -> None:
     try:
         Profiles.of(settings, bank)
     except ValueError as problem:
-        mend = "name it anew, from a finding of this version: `probewatch profile FINDING --name NAME`"
+        mend = "name it anew, from a finding of this version: `probewatch profile settings FINDING --name NAME`"
         raise Trouble(what=str(problem), where="engine.known", mend=mend) from problem
 
 

@@ -30,6 +30,7 @@ from monitor.runtime.lock import only_process
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import audit_path, outbox_path, snapshots_path
+from monitor.runtime.shadow import clear, shadow_folder
 from monitor.runtime.shelf import Shelf
 from monitor.runtime.stores import open_shelf, open_store
 from monitor.sinks.erasing import Erased, erase
@@ -72,6 +73,7 @@ def forget(settings: Settings, keys: Keys, sort: str, names: Sequence[str]) -> F
     log, opener = audit_path(settings), sealer(settings.outbox.letters_key)
     with only_process(settings.runtime.state):
         audit.append(log, datetime.now(UTC), ACTION, len(names), keys.epoch, {"marks": marks})
+        clear(shadow_folder(settings))
         store, shelf = open_store(settings), open_shelf(settings)
         partitions, unread = _taken(settings, keys, store)
         remember(shelf, marks, partitions.offsets())

@@ -1,4 +1,4 @@
-"""The pages /metrics, /status, /state, /responses, /healthz and /readyz, on loopback unless told otherwise."""
+"""The pages for monitoring and for `probewatch top` and `tap`, on loopback unless told otherwise."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self
+from urllib.parse import parse_qs
 
 import orjson
 
 from monitor.config.runtime import HealthSettings
 from monitor.config.trouble import Trouble
 from monitor.formats.responses import Page
+from monitor.runtime.live import Live
 from monitor.runtime.metrics import Metrics
+from monitor.runtime.tap import Tap
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,8 @@ class Pulse:
         self.ready = False
         self.standings: Mapping[str, Any] = {}  # how far learning has come, by partition
         self.responses: Callable[[], Page] | None = None  # what gateways are told; None: nothing
+        self.live, self.tap = Live(clock), Tap()
+        self.quiet: Mapping[str, Any] = {}  # silences and named kinds of traffic
         self.origins: Mapping[str, Any] = {}  # where state came from, and which stretches of the log were missed
 
     def beat(self) -> None:
@@ -102,10 +107,8 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                     self._answer(401, _TEXT, b"show the token of health.token: Authorization: Bearer ...\n")
                 case "/metrics":
                     self._answer(200, _PROMETHEUS, metrics.page())
-                case "/status":
-                    self._answer(200, _JSON, orjson.dumps(dict(pulse.standings)))
-                case "/state":
-                    self._answer(200, _JSON, orjson.dumps(dict(pulse.origins)))
+                case "/status" | "/state" | "/live" | "/tap" | "/silences":
+                    self._answer(200, _JSON, orjson.dumps(tree_of(pulse, self.path)))
                 case "/responses" if pulse.responses is not None:
                     self._tagged(pulse.responses())
                 case "/healthz" if pulse.alive:
@@ -120,7 +123,8 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
                     self._answer(
                         404,
                         _TEXT,
-                        b"there is /metrics, /status, /state, /healthz and /readyz; /responses with response.page\n",
+                        b"there is /metrics, /status, /live, /state, /silences, /tap, /healthz and /readyz, and "
+                        b"/responses with response.page\n",
                     )
 
         def _tagged(self, page: Page) -> None:
@@ -149,6 +153,20 @@ def _handler(pulse: Pulse, metrics: Metrics, token: bytes | None) -> type[BaseHT
     return Pages
 
 
+def tree_of(pulse: Pulse, path: str) -> Any:
+    """What a page of JSON says; one that is asked for a sample waits for it."""
+    match path.partition("?")[0]:
+        case "/status":
+            return dict(pulse.standings)
+        case "/state":
+            return dict(pulse.origins)
+        case "/silences":
+            return dict(pulse.quiet)
+        case "/tap":
+            return pulse.tap.draw(*wish(path))
+    return {"ready": pulse.ready, "silent_seconds": round(pulse.silence, 1)} | dict(pulse.live.visit())
+
+
 def has(asked: str, tag: str) -> bool:
     """Whether a visitor who sent that If-None-Match has the page of that tag (RFC 9110, section 13.1.2).
 
@@ -157,6 +175,18 @@ def has(asked: str, tag: str) -> bool:
     """
     known = [one.strip().removeprefix("W/") for one in asked.split(",")]
     return tag in known or known == ["*"]
+
+
+def wish(path: str) -> tuple[int, float, str | None]:
+    """How many records a visitor wants of how many seconds, and of which model.
+
+    >>> wish("/tap?records=5&seconds=2&model=credit"), wish("/tap?records=many")
+    ((5, 2.0, 'credit'), (20, 5.0, None))
+    """
+    given = parse_qs(path.partition("?")[2])
+    records, seconds, model = (given.get(name, [""])[-1] for name in ("records", "seconds", "model"))
+    plain = seconds.replace(".", "", 1).isdecimal()
+    return int(records) if records.isdecimal() else 20, float(seconds) if plain else 5.0, model or None
 
 
 def shows(authorization: str, token: bytes | None) -> bool:

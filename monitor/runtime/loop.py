@@ -69,6 +69,10 @@ class Loop:
         self._work()
         self._save(self._partitions.due(seconds=0, records=0))
 
+    def renew(self, decoder: Decoder, settings: RuntimeSettings) -> None:
+        """Goes on with these, from the next batch on."""
+        self._decoder, self._settings = decoder, settings
+
     def step(self) -> None:
         """One turn."""
         for change in self._source.changes():

@@ -70,6 +70,15 @@ class Metrics:
         self.findings = self._counter("findings", "Revisions of findings that were made.", "family", "tier", "status")
         self.open = self._gauge("findings_open", "Findings that are open.")
         self.dropped = self._gauge("findings_dropped", "Signals that opened no finding of their own, in a storm.")
+        self.shadow_findings = self._counter(
+            "shadow_findings", "Revisions of findings that the shadow made.", "family", "tier", "status"
+        )
+        self.shadow_broken = self._gauge("shadow_broken", "Partitions on which the shadow has failed.")
+        self.verdicts = self._gauge("verdicts", "Findings that people have judged, by their latest word.", "word")
+        self.silences = self._gauge("silences_active", "Silences that count now.")
+        self.kept_back = self._gauge(
+            "alerts_kept_back", "Alerts in the outbox that no sink got, by what kept them back.", "by"
+        )
         self.outbox = self._gauge("outbox_alerts", "Alerts accepted and not yet delivered.", "sink")
         self.outbox_full = self._gauge("outbox_full", "1 while reading is paused because the outbox takes nothing.")
         self.held_since = self._gauge(

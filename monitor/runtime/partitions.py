@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from monitor.runtime.snapshots import Arrays, FencedError, Refused, Snapshot, Sn
 from monitor.sources.protocol import Bounds, Quarantined
 
 if TYPE_CHECKING:
+    from monitor.engine.closest import Close
     from monitor.engine.partition import EngineStats, PartitionEngine
     from monitor.engine.stream import Marks
 
@@ -42,6 +43,26 @@ class Origin:
     refused: tuple[str, ...] = ()
 
 
+class Beside(Protocol):
+    """What follows the engines: it gets the same queries, and is saved when they are."""
+
+    def take(self, partition: Partition, next_offset: int | None) -> None:
+        """A partition is ours, from this offset on (None: where the group stands)."""
+        ...
+
+    def drop(self, partition: Partition) -> None:
+        """A partition is somebody else's."""
+        ...
+
+    def feed(self, partition: Partition, queries: Queries) -> None:
+        """These queries are about to be fed."""
+        ...
+
+    def save(self, partition: Partition, next_offset: int) -> None:
+        """The engine was saved, with everything before this offset."""
+        ...
+
+
 @dataclass(slots=True)
 class _Held:
     engine: PartitionEngine
@@ -61,7 +82,7 @@ class _Held:
 class Partitions:
     """The engines of our partitions. `key_epoch` names the key, `config_hash` the settings under which they run;
     `former_epoch` is the key before, whose state may be gone on from. `clock` counts seconds and never goes back;
-    `rebuild` is the most records that are read again where no snapshot fits."""
+    `rebuild` is the most records that are read again where no snapshot fits; `beside` is told of everything."""
 
     def __init__(
         self,
@@ -74,6 +95,7 @@ class Partitions:
         key_epoch: str,
         former_epoch: str | None = None,
         rebuild: int = 0,
+        beside: Beside | None = None,
     ) -> None:
         self._make = make
         self._store = store
@@ -83,6 +105,7 @@ class Partitions:
         self._key_epoch = key_epoch
         self._key_epochs = (key_epoch,) if former_epoch is None else (key_epoch, former_epoch)
         self._rebuild = rebuild
+        self._beside = beside
         self.origins: dict[str, dict[str, Any]] = {}  # where the state of each partition came from
         self._held: dict[Partition, _Held] = {}
         self.standings: dict[str, list[dict[str, Any]]] = {}  # of each partition, when it was last saved
@@ -100,6 +123,8 @@ class Partitions:
             log.error("partition not claimed", extra={"partition": str(partition), "error": problem.strerror})
         engine, origin = self._restored(partition, bounds)
         self._held[partition] = _Held(engine, origin.next_offset, self._clock(), 0, origin.told)
+        if self._beside is not None:
+            self._beside.take(partition, origin.next_offset)
         self._metrics.restored.labels(origin.how).inc()
         self.origins[str(partition)] = asdict(origin)
         told = {"partition": str(partition), "offset": origin.next_offset, "state": origin.how}
@@ -111,12 +136,16 @@ class Partitions:
         """Forgets a partition that is somebody else's now, with all that was not saved of it."""
         self.standings.pop(str(partition), None)
         self.origins.pop(str(partition), None)
+        if self._beside is not None:
+            self._beside.drop(partition)
         if self._held.pop(partition, None) is not None:
             log.info("partition dropped", extra={"partition": str(partition)})
 
     def feed(self, partition: Partition, queries: Queries) -> list[Finding]:
         """What the engine of that partition says of these queries, and has not said before."""
         held = self._held[partition]
+        if self._beside is not None:
+            self._beside.feed(partition, queries)
         known = int(np.searchsorted(queries.offset, held.told)) if held.told else 0
         if not known:
             return held.engine.feed(queries)
@@ -172,8 +201,18 @@ class Partitions:
             )
             return None
         held.unsaved, held.marks, held.postponed = 0, marks, False
+        if self._beside is not None:
+            self._beside.save(partition, held.next_offset)
         self._metrics.snapshots.labels("saved").inc()
         return held.next_offset
+
+    def renew(self, make: EngineMaker, config_hash: str) -> None:
+        """Goes on with engines of another make, each with the state of the one before it; ValueError with the reason
+        where one of them refuses that state: then nothing has changed."""
+        fresh = {partition: make(partition, held.engine.dump()) for partition, held in self._held.items()}
+        for partition, engine in fresh.items():
+            self._held[partition].engine, self._held[partition].marks = engine, None
+        self._make, self._config_hash = make, config_hash
 
     def offsets(self) -> dict[Partition, int]:
         """Up to where each partition has been read, of those of which anything is known."""
@@ -194,6 +233,11 @@ class Partitions:
     def stats(self) -> list[EngineStats]:
         """Numbers of each engine."""
         return [held.engine.stats() for held in self._held.values()]
+
+    def closest(self, most: int) -> list[Close]:
+        """The clients of all partitions that are nearest to a finding, the nearest first."""
+        found = [one for held in self._held.values() for one in held.engine.closest(most)]
+        return sorted(found, key=lambda one: -one.share)[:most]
 
     def __len__(self) -> int:
         return len(self._held)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from detectors.sketch.fingerprints import Fingerprints
 from monitor.alerts.finding import Finding
 from monitor.config.settings import Settings
 from monitor.config.sources import FileSettings
@@ -45,9 +46,22 @@ def replay(
 
     `tally` is brought up to date and `progress` called after each batch. Trouble where a file cannot be read.
     """
-    decoder, make = Decoder(keys, Limits.of(settings.records), judges(settings.engine)), engine_maker(settings, keys)
+    yield from judged(batches(paths, tally, progress), settings, keys, tally)
+
+
+def judged(
+    records: Iterable[RawBatch],
+    settings: Settings,
+    keys: Keys,
+    tally: Tally,
+    fingerprints: Mapping[str, Fingerprints] | None = None,
+) -> Iterator[Finding]:
+    """The revisions of findings that these records bring about, one engine for each partition in turn; `tally` is
+    brought up to date. The fingerprints are those of the settings, unless they are given."""
+    decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine))
+    make = engine_maker(settings, keys, fingerprints)
     current: tuple[Partition, PartitionEngine] | None = None
-    for batch in batches(paths, tally, progress):
+    for batch in records:
         if current is None or current[0] != batch.partition:  # files are read one after the other
             current = batch.partition, make(batch.partition, None)
         decoded = decoder.decode(batch)

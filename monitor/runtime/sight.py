@@ -24,6 +24,14 @@ PARTS: Final = {
     "group": "clients of one organisation",
     "address": "one caller behind many keys",
 }
+EXAMPLES: Final = {  # how a record tells each of them
+    "label": '"output": {"label": "yes"}',
+    "confidence": '"output": {"confidence": 0.91}',
+    "status": '"status": 200',
+    "version": '"model": {"name": "credit", "version": "7"}',
+    "group": '"client": {"id": "key-123", "group": "acme"}',
+    "address": '"client": {"id": "key-123", "address": "203.0.113.9"}',
+}
 ENOUGH: Final = 0.5  # of the queries have to tell a part, or it is called missing
 LEAST: Final = 50  # queries from which ciphertext is told
 MOST: Final = 20_000  # queries whose inputs are compared

@@ -44,6 +44,18 @@ def told(settings: Settings) -> Iterator[Told]:
             yield Told(f"{header['topic']}-{header['partition']}", written, standing)
 
 
+def line_of(standing: Tree) -> str:
+    """One model and shape of input in a line."""
+    states = [one["state"] for one in standing["hearings"]]
+    waits = len(states) - states.count("speaks") - states.count("blind")
+    model = "".join(char if char.isprintable() else "?" for char in standing["model"])
+    known = f"{standing['queries']:,} queries of {standing['clients']:,} clients"
+    learns = ", ".join(gap["what"] for gap in standing["gaps"]) or "nothing"
+    return (
+        f"{model}, {standing['kind']}: {known}; {states.count('speaks')} detectors speak, {waits} wait; learns {learns}"
+    )
+
+
 def lines(standing: Tree) -> list[str]:
     """One model and shape of input for people: what is known, who waits for what, and what that means."""
     shape = f"{standing['kind']} inputs" + (f" of width {standing['width']}" if standing["width"] else "")

@@ -88,6 +88,8 @@ class Watch:
         for record in decoded.rejected:
             metrics.rejected.labels(record.reason).inc()
         self._found(findings)
+        self._pulse.live.fed(len(queries))
+        self._pulse.tap.offer(queries, batch.partition)
         if len(queries):
             self._newest = max(self._newest, int(queries.time.max()))
         metrics.step.observe(self._clocks.steady() - begun)
@@ -110,6 +112,7 @@ class Watch:
         )
 
     def _found(self, findings: Sequence[Finding]) -> None:
+        self._pulse.live.found(findings)
         for finding in findings:
             self._metrics.findings.labels(finding.family, finding.tier, finding.status).inc()
 
@@ -127,8 +130,10 @@ class Watch:
             metrics.lag.labels(str(partition)).set(lag)
         metrics.partitions.set(len(partitions))
         metrics.snapshot_age.set(partitions.age())
-        if self._newest:
-            metrics.event_lag.set(self._clocks.wall() - self._newest / 1e6)
+        event_lag = self._clocks.wall() - self._newest / 1e6 if self._newest else None
+        if event_lag is not None:
+            metrics.event_lag.set(event_lag)
+        self._pulse.live.write(partitions, {str(one): lag for one, lag in lags.items()}, event_lag)
         self._ask(metrics)
         stats = partitions.stats()
         metrics.clients.set(sum(one.clients for one in stats))

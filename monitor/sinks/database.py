@@ -74,6 +74,22 @@ CREATE TABLE tallies (kind TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NU
     WITHOUT ROWID;
 """
 
+#: What people have said, beside the alerts: made wherever it is missing, and no part of the form (decision 0030).
+_OPERATOR: Final = """
+CREATE TABLE IF NOT EXISTS opinions (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    finding TEXT NOT NULL,
+    word TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS opinions_by_finding ON opinions (finding);
+CREATE TABLE IF NOT EXISTS silences (id TEXT PRIMARY KEY, told INTEGER NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kinds (model TEXT NOT NULL, code TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY (model, code)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS kept_back (alert TEXT PRIMARY KEY, finding TEXT NOT NULL, why TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS kept_back_by_reason ON kept_back (why);
+"""
+
 #: What brings a file of each earlier form to the next one.
 _UPGRADES: Final = {
     1: "ALTER TABLE letters ADD COLUMN sealed BLOB;",
@@ -150,6 +166,8 @@ class Database:
             connection.execute(_UPGRADES[earlier])
         if found < _VERSION:
             connection.execute(f"PRAGMA user_version={_VERSION}")
+        for statement in _statements(_OPERATOR):
+            connection.execute(statement)
         connection.execute("COMMIT")
         if found > _VERSION:
             raise self._trouble(f"a newer version wrote it (form {found})", "use that version, or another file")

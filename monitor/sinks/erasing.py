@@ -1,4 +1,5 @@
-"""Takes a client out of the outbox: its alerts, delivered or not, its name in others, and its dead letters."""
+"""Takes a client out of the outbox: its alerts, delivered or not, its name in others, what was said of them,
+and its dead letters."""
 
 from __future__ import annotations
 
@@ -32,6 +33,7 @@ def erase(path: Path, pseudonyms: Sequence[str], names: Sequence[str], sealer: S
     try:
         with database.transaction() as connection:
             deleted, changed = _alerts(connection, pseudonyms)
+            _silences(connection, pseudonyms)
             letters, sealed = _letters(connection, names, sealer)
         with database.reading() as connection:
             connection.execute("VACUUM")
@@ -52,6 +54,8 @@ def _alerts(connection: sqlite3.Connection, pseudonyms: Sequence[str]) -> tuple[
             connection.execute("DELETE FROM waiting WHERE seq = ?", (seq,))
             connection.execute("DELETE FROM letters WHERE alert = ?", (seq,))
             connection.execute("DELETE FROM told WHERE seq = ?", (seq,))
+            connection.execute("DELETE FROM kept_back WHERE finding = ?", (finding.finding,))
+            connection.execute("DELETE FROM opinions WHERE finding = ?", (finding.finding,))
             connection.execute("DELETE FROM alerts WHERE seq = ?", (seq,))
             deleted += 1
         else:
@@ -60,6 +64,18 @@ def _alerts(connection: sqlite3.Connection, pseudonyms: Sequence[str]) -> tuple[
             connection.execute("UPDATE alerts SET payload = ? WHERE seq = ?", (left, seq))
             changed += 1
     return deleted, changed
+
+
+def _silences(connection: sqlite3.Connection, pseudonyms: Sequence[str]) -> None:
+    """A silence about a client alone goes; one about a campaign stays without that member."""
+    for name, body in connection.execute("SELECT id, body FROM silences").fetchall():
+        tree = json.loads(body)
+        asked = tree["matchers"]
+        if asked["client"] in pseudonyms or asked["group"] in pseudonyms:
+            connection.execute("DELETE FROM silences WHERE id = ?", (name,))
+        elif set(asked["members"]) & set(pseudonyms):
+            asked["members"] = [member for member in asked["members"] if member not in pseudonyms]
+            connection.execute("UPDATE silences SET body = ? WHERE id = ?", (json.dumps(tree).encode(), name))
 
 
 def _letters(connection: sqlite3.Connection, names: Sequence[str], sealer: Sealer | None) -> tuple[int, int]:

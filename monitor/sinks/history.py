@@ -26,32 +26,37 @@ class History:
         family: str | None = None,
         status: Status | None = None,
         since: int | None = None,
+        silenced: bool | None = None,
         limit: int = 1_000,
     ) -> list[Finding]:
         """The latest revision of each finding, the most lately updated first, at most `limit`.
 
-        What is given has to fit; `since` is event time in microseconds since 1970, compared with `updated_at`.
+        What is given has to fit; `since` is event time in microseconds since 1970, compared with `updated_at`;
+        `silenced`: whether that revision was kept back from the sinks.
         """
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT a.payload FROM alerts a"
                 " WHERE (:model IS NULL OR a.model = :model) AND (:family IS NULL OR a.family = :family)"
                 " AND (:status IS NULL OR a.status = :status) AND (:since IS NULL OR a.updated >= :since)"
+                " AND (:silenced IS NULL OR EXISTS (SELECT 1 FROM kept_back k WHERE k.alert = a.id) = :silenced)"
                 " AND NOT EXISTS (SELECT 1 FROM alerts b WHERE b.finding = a.finding AND b.revision > a.revision)"
                 " ORDER BY a.updated DESC, a.seq DESC LIMIT :limit",
-                {"model": model, "family": family, "status": status, "since": since, "limit": limit},
+                {"model": model, "family": family, "status": status, "since": since, "silenced": silenced}
+                | {"limit": limit},
             ).fetchall()
         return [parse(payload, str(self._database.path)) for (payload,) in rows]
 
     def standing(self, since: int, severity: Severity, limit: int) -> list[Standing]:
-        """The latest revision of each named finding of that severity that is not closed, accepted since a time
-        (microseconds since 1970, by the wall clock), the newest first, at most `limit`."""
+        """The latest revision of each named finding of that severity that is neither closed nor silenced, accepted
+        since a time (microseconds since 1970, by the wall clock), the newest first, at most `limit`."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT a.payload, (SELECT MIN(b.accepted) FROM alerts b WHERE b.finding = a.finding), a.accepted"
                 " FROM alerts a WHERE a.accepted >= :since AND a.status != 'closed'"
                 " AND json_extract(CAST(a.payload AS TEXT), '$.severity') = :severity"
                 " AND json_extract(CAST(a.payload AS TEXT), '$.tier') = 'named'"
+                " AND NOT EXISTS (SELECT 1 FROM kept_back k WHERE k.alert = a.id)"
                 " AND NOT EXISTS (SELECT 1 FROM alerts b WHERE b.finding = a.finding AND b.revision > a.revision)"
                 " ORDER BY a.accepted DESC, a.seq DESC LIMIT :limit",
                 {"since": since / _SECOND, "severity": severity, "limit": limit},
@@ -61,6 +66,13 @@ class History:
             Standing(parse(payload, where), round(opened * _SECOND), round(accepted * _SECOND))
             for payload, opened, accepted in rows
         ]
+
+    def last(self, finding: str) -> Finding | None:
+        """The latest revision of a finding, by its whole id; None where it is not remembered."""
+        with self._database.reading() as connection:
+            query = "SELECT payload FROM alerts WHERE finding = ? ORDER BY revision DESC LIMIT 1"
+            row = connection.execute(query, (finding,)).fetchone()
+        return None if row is None else parse(row[0], str(self._database.path))
 
     def revisions(self, name: str) -> list[Finding]:
         """All revisions of a finding, the oldest first. `name` is its id, the beginning of it, or the id of an alert.

@@ -22,8 +22,10 @@ from monitor.record.rejected import Rejected
 from monitor.sinks.database import Database
 from monitor.sinks.deadletters import DeadLetter, DeadLetters, Kind
 from monitor.sinks.history import History
+from monitor.sinks.opinions import Opinions
 from monitor.sinks.protocol import Outcome
 from monitor.sinks.sealing import sealer
+from monitor.sinks.silencing import Silencing, closing
 from monitor.sinks.told import Memory, remember
 
 _DAY: Final = 86_400.0
@@ -71,17 +73,21 @@ class Outbox:
         self._since_prune = _PRUNE_EVERY
         self.history: Final = History(self._database)
         self.memory: Final = Memory(self._database)
+        self.silencing: Final = Silencing(self._database)
+        self.opinions: Final = Opinions(self._database)
         self._sealer = sealer(self._settings.letters_key)
         self.letters: Final = DeadLetters(self._database, self._settings.letters, clock, self._sealer)
 
     def accept(self, findings: Sequence[Finding]) -> int:
         """Takes alerts for every sink, all in one transaction that is on the disk when this returns; how many of them
-        were new. Offsets may move after this call, and not before."""
+        were new and wait for sinks; what is silenced waits for none. Offsets may move after this call, and not
+        before."""
         if not findings:
             return 0
         now = self._clock()
         with self._database.transaction() as connection:
-            new = sum(self._insert(connection, finding, now) for finding in findings)
+            rules = self.silencing.rules(connection)
+            new = sum(self._insert(connection, finding, now, rules.why(finding)) for finding in findings)
             if self._since_prune + new >= _PRUNE_EVERY:
                 self._prune(connection, now)
         self._since_prune = (self._since_prune + new) % _PRUNE_EVERY
@@ -193,7 +199,7 @@ class Outbox:
         """Closes the file. Everything that was accepted is on the disk already."""
         self._database.close()
 
-    def _insert(self, connection: sqlite3.Connection, finding: Finding, now: float) -> int:
+    def _insert(self, connection: sqlite3.Connection, finding: Finding, now: float, why: str | None) -> int:
         cursor = connection.execute(
             "INSERT OR IGNORE INTO alerts (id, finding, revision, model, family, status, updated, accepted, payload)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -203,6 +209,11 @@ class Outbox:
             ),
         )
         if cursor.rowcount == 0:
+            return 0
+        if why is None and finding.status == "closed":
+            why = closing(connection, finding.finding)
+        if why is not None:
+            connection.execute("INSERT OR REPLACE INTO kept_back VALUES (?, ?, ?)", (finding.id, finding.finding, why))
             return 0
         connection.executemany(
             "INSERT INTO waiting VALUES (?, ?, 0, 0, 0)", [(sink, cursor.lastrowid) for sink in self._sinks]
@@ -251,3 +262,4 @@ class Outbox:
             )
         for table in ("waiting", "told"):
             connection.execute(f"DELETE FROM {table} WHERE seq NOT IN (SELECT seq FROM alerts)")
+        connection.execute("DELETE FROM kept_back WHERE alert NOT IN (SELECT id FROM alerts)")

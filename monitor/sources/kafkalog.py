@@ -15,10 +15,11 @@ from monitor.sources.protocol import Progress
 
 
 class KafkaLog(KafkaSource):
-    """All partitions of the topics, up to the ends that they have when this is opened. Commits nothing, so that the
-    group that works on the same topics does not notice."""
+    """All partitions of the topics (or the one that is given), up to the ends that they have when this is opened.
+    Commits nothing, so that the group that works on the same topics does not notice."""
 
-    def __init__(self, settings: KafkaSettings) -> None:
+    def __init__(self, settings: KafkaSettings, only: Partition | None = None) -> None:
+        self._only = only
         self._starts: Mapping[TopicPartition, int] = {}
         self._ends: Mapping[TopicPartition, int] = {}
         super().__init__(settings)
@@ -47,6 +48,8 @@ class KafkaLog(KafkaSource):
     def _join(self) -> None:
         topics = self._settings.topics
         ours = [TopicPartition(name, n) for name in topics for n in sorted(self._consumer.partitions_for_topic(name))]
+        if self._only is not None:
+            ours = [at for at in ours if Partition(at.topic, at.partition) == self._only]
         self._consumer.assign(ours)
         with mending(self._settings):
             self._starts, self._ends = self._consumer.beginning_offsets(ours), self._consumer.end_offsets(ours)

@@ -25,6 +25,7 @@ PARTS: Final = (
     ("prepare for the kernel", "monitor.engine.partition:shapes"),
     ("find clients", "detectors.features.windows:Windows.slots"),
     ("kernel", "monitor.engine.stream:walk"),
+    ("links between clients", "monitor.engine.campaigns:Campaigns.link"),
     ("sub-streams", "monitor.engine.view:routed"),
     ("scoring: blocks", "monitor.engine.view:View._judge"),
     ("scoring: named tests", "monitor.engine.bank:Bank.score"),

@@ -9,15 +9,20 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import numpy as np
+import orjson
 import pytest
+from installed import KEY, metadata, run
+from probing import records, write
 from services.launch import Server
 
 from monitor.config.runtime import BucketSettings, RuntimeSettings
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
+from monitor.record.keys import load_keys
 from monitor.record.raw import Partition
 from monitor.runtime.bucket import BucketShelf, SnapshotBucket
 from monitor.runtime.checks import check
+from monitor.runtime.forgetting import search
 from monitor.runtime.snapshots import FencedError, Snapshot
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(300)]
@@ -194,3 +199,37 @@ def test_a_second_host_takes_over_without_a_common_disk(bucket: BucketSettings, 
     assert two.value("partitions_taken_total", how="snapshot") == 2
     assert sorted({*one.alerts(), *two.alerts()}) == quiet.alerts()
     assert not set(quiet.alerts()) <= set(two.alerts())
+
+
+def test_an_erasure_reaches_the_bucket_and_letters_under_seal(bucket: BucketSettings, tmp_path: Path) -> None:
+    """A client who is erased: its state lies in the bucket, a record of it that could not be read in the outbox."""
+    package, names = metadata(tmp_path / "package"), load_keys(None, {"PROBEWATCH_KEY": KEY}).names
+    [log] = write(tmp_path, 3_000, partitions=1)
+    name = next(who for who, _ in records(1))
+    broken = orjson.dumps({"client": name, "model": "m", "time": "never", "input": {"text": "a"}})
+    log.write_bytes(log.read_bytes() + broken + b"\n" + broken.replace(name.encode(), b"somebody-else") + b"\n")
+    (tmp_path / "letters").write_text("5e" * 32)
+    config = tmp_path / "probewatch.toml"
+    config.write_text(
+        f'[source.files]\npaths = ["{log}"]\n[health]\nport = 0\n'
+        f'[outbox]\nletters_key = {{ file = "{tmp_path}/letters" }}\n[runtime]\nstate = "{tmp_path}/state"\n'
+        f'[runtime.bucket]\nname = "{bucket.name}"\nendpoint = "{bucket.endpoint}"\n'
+        f'access_key = {{ env = "STORE_USER" }}\nsecret_key = {{ file = "{tmp_path}/password" }}\n'
+    )
+    ran = run(package, "run", "--config", config, STORE_USER=USER)
+    assert ran.returncode == 0, ran.stderr
+    shelf = BucketShelf(bucket)
+
+    def kept() -> list[tuple[str, bytes]]:
+        return [(one, shelf.read(one)) for one in shelf.names("") if one.endswith(".snapshot")]
+
+    assert search(kept(), [names.client(name)])[2] != ()
+    done = run(package, "forget", "--config", config, "--json", name, STORE_USER=USER)
+    assert done.returncode == 0, done.stderr
+    report = orjson.loads(done.stdout)
+    assert (report["letters"], report["left"], report["sealed"]) == (1, [], 0)
+    files, _, left = search(kept(), [names.client(name)])
+    assert files > 0
+    assert left == ()
+    letters = run(package, "dead-letters", "list", "--config", config, "--json", STORE_USER=USER)
+    assert letters.stdout.count("bad-time") == 1

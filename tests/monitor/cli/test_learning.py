@@ -131,7 +131,10 @@ def test_status_reads_snapshots(invoke: Invoke, log: Path, config: Path, tmp_pat
     assert [line["standing"] for line in lines] == json.loads(json.dumps(partitions.standings["requests-3"]))
     digits = next(line["standing"] for line in lines if line["standing"]["model"] == "digits")
     assert digits["distances"] == "learnt"
-    people = invoke("status", "--config", config).stdout
+    brief = invoke("status", "--config", config).stdout.splitlines()
+    assert len(brief) == 1 + len(lines)
+    assert any(line.startswith("  digits, dense: ") and "learns" in line for line in brief)
+    people = invoke("status", "--config", config, "--detail").stdout
     assert people.startswith("partition requests-3, as of 20")
     assert "    learning: " in people
     assert "speaks: evasion" in people

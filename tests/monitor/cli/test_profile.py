@@ -41,7 +41,7 @@ def alerts(tmp_path: Path) -> Path:
 
 def test_what_it_prints_are_settings_that_know_the_kind(invoke: Invoke, alerts: Path, tmp_path: Path) -> None:
     name = 'the "nightly" batch \x7f\U0001f319'
-    result = invoke("profile", "aaaa", "--name", name, "--file", alerts)
+    result = invoke("profile", "settings", "aaaa", "--name", name, "--file", alerts)
     assert result.exit_code == 0, result.output
     assert "\x1b" not in result.stdout
     tree = tomllib.loads(result.stdout)
@@ -54,7 +54,7 @@ def test_what_it_prints_are_settings_that_know_the_kind(invoke: Invoke, alerts: 
 
 
 def test_a_finding_of_another_tier_has_no_kind(invoke: Invoke, alerts: Path) -> None:
-    result = invoke("profile", "bb", "--name", "x", "--file", alerts)
+    result = invoke("profile", "settings", "bb", "--name", "x", "--file", alerts)
     assert result.exit_code == 2
     assert "not about a kind of traffic" in result.stderr
     assert "mend:" in result.stderr

@@ -104,7 +104,7 @@ def test_no_label_is_chosen_by_clients(metrics: Metrics) -> None:
     labels = {
         label for collector in metrics.registry._collector_to_names for label in getattr(collector, "_labelnames", ())
     }
-    assert labels <= {"reason", "partition", "how", "outcome", "what", "family", "tier", "status", "sink"}
+    assert labels <= {"reason", "partition", "how", "outcome", "what", "family", "tier", "status", "sink", "by", "word"}
 
 
 def test_how_far_learning_has_come_is_served(server: HealthServer, pulse: Pulse) -> None:

@@ -1,0 +1,1 @@
+"""Scenario files: traffic in, expected findings out."""
