@@ -8,7 +8,6 @@ and without reading. `product-stages` is `product` with clocks in it. The rivals
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -46,7 +45,7 @@ from monitor.runtime.partitions import Partitions
 from monitor.runtime.warmup import settle, warm_up
 from monitor.runtime.watch import Clocks, Watch
 from monitor.runtime.wiring import open_source
-from monitor.sinks.build import build_sinks
+from monitor.sinks.build import build_policies, build_sinks
 from monitor.sinks.delivery import Delivery
 from monitor.sinks.outbox import Outbox
 from monitor.sources.protocol import Assignment, Bounds, Progress, Source
@@ -151,10 +150,8 @@ class Held:
         """Nothing is open."""
 
 
-def run(name: str, load: Load, core: int | None = None) -> Run:
+def run(name: str, load: Load) -> Run:
     """One pass of one of ours over the load."""
-    if core is not None:
-        os.sched_setaffinity(0, {core})
     if name.startswith("floor"):
         return floor(name, load)
     if name == "stock":
@@ -162,10 +159,10 @@ def run(name: str, load: Load, core: int | None = None) -> Run:
     return product(name, load)
 
 
-def run_outsider(python: Path, name: str, load: Load, core: int | None = None) -> Run:
+def run_outsider(python: Path, name: str, load: Load) -> Run:
     """One pass of a rival, in its own environment. RuntimeError with what it said where it fails."""
     script = Path(__file__).with_name("outsiders.py")
-    words = [name, json.dumps(asdict(load.place)), "" if core is None else str(core)]
+    words = [name, json.dumps(asdict(load.place))]
     done = subprocess.run([str(python), str(script), *words], capture_output=True, text=True, check=False)
     if done.returncode != 0 or not done.stdout.strip():
         raise RuntimeError(f"{name} did not run:\n{done.stderr[-2_000:]}")
@@ -237,7 +234,7 @@ def _judged(measured: Run, metrics: Metrics, stages: Stages) -> Run:
     if queries != seen:
         raise RuntimeError(f"of {seen} records only {queries} became queries: this measures something else")
     measured.findings = _findings(metrics)
-    measured.stages, measured.cpu = stages.seconds(), measured.cpu - stages.extra
+    measured.stages = stages.seconds()
     return measured
 
 
@@ -257,7 +254,7 @@ def daemon(
     sinks = {"file": FileSink(type="file", path=folder / "alerts.ndjson")}
     with ExitStack() as stack:
         outbox = stack.enter_context(closing(Outbox(folder / "outbox.db", list(sinks))))
-        delivery = Delivery(outbox, build_sinks(sinks))
+        delivery = Delivery(outbox, build_sinks(sinks), policies=build_policies(sinks))
         stack.callback(delivery.stop)
         delivery.start()
 

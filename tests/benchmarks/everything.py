@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from goals import RESULTS, Goal, last_run, machine, sheet
+from goals import RESULTS, Goal, last_run, machine
+from printed import table
 from services.fixtures import RUNNING
 from services.launch import launch
 
@@ -96,18 +97,23 @@ def run(parts: Sequence[Part], small: bool, save: Path) -> dict[str, tuple[float
 
 def summary(parts: Sequence[Part], took: dict[str, tuple[float, bool]], save: Path) -> str:
     """One page: every bar of the parts that ran, and how long they took."""
-    goals = []
-    for part in parts:
-        for page in part.pages if took[part.name][1] else ():
-            tree = last_run(save, page)
-            goals += [Goal(**goal) for goal in tree["goals"]] if tree else []
+    goals = [
+        (page, Goal(**goal))
+        for part in parts
+        if took[part.name][1]
+        for page in part.pages
+        for goal in (last_run(save, page) or {"goals": []})["goals"]
+    ]
     failed = [name for name, (_, well) in took.items() if not well]
     times = ", ".join(f"{name} {seconds:.0f} s" for name, (seconds, _) in took.items())
     whole = sum(seconds for seconds, _ in took.values())
-    missed = sum(goal.met is False for goal in goals)
+    missed = sum(goal.met is False for _, goal in goals)
+    bars = table(
+        ("page", "wanted", "reached", ""), [[page, goal.wanted, goal.reached, goal.word] for page, goal in goals], 4
+    )
     head = f"# What was wanted of speed, memory and state\n\n{len(goals)} bars, {missed} missed"
     broken = f"\n\n**Did not run to the end: {', '.join(failed)}.**" if failed else ""
-    return f"{head}.{broken}\n\n{sheet(goals)}\n{whole / 60:.0f} minutes: {times}.\n\nOn {machine()}.\n"
+    return f"{head}.{broken}\n\n{bars}\n{whole / 60:.0f} minutes: {times}.\n\nOn {machine()}.\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

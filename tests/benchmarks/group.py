@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from contenders import Load, daemon, received, settings_of
+from stopwatch import pinned
 
 from monitor.record.raw import Partition
 from monitor.runtime.wiring import open_source
@@ -81,9 +82,8 @@ class Gate:
         return len(shares) == self._members and all(shares) and sum(shares) == self._partitions
 
 
-def member(load: Load, group: str, folder: Path, members: int, core: int) -> Member:
+def member(load: Load, group: str, folder: Path, members: int) -> Member:
     """One process of the group, until the group has all records."""
-    os.sched_setaffinity(0, {core})
     settings = settings_of("product", load, group)
     own = folder / f"state-{os.getpid()}"
     own.mkdir()
@@ -115,11 +115,12 @@ def together(load: Load, cores: Sequence[int]) -> list[Member]:
     """One process on each of these cores, all of one group. RuntimeError where records were read twice or
     not at all."""
     group = f"{load.topic}-{uuid4().hex[:8]}"
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ProcessPoolExecutor(len(cores), mp_context=get_context("spawn")) as pool,
-    ):
-        started = [pool.submit(member, load, group, Path(folder), len(cores), core) for core in cores]
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        started = []
+        for core in cores:
+            pool = stack.enter_context(ProcessPoolExecutor(1, mp_context=get_context("spawn")))
+            with pinned(core):
+                started.append(pool.submit(member, load, group, Path(folder), len(cores)))
         members = [one.result() for one in started]
     if (seen := sum(one.records for one in members)) != load.records:
         raise RuntimeError(f"of {load.records} records {seen} were read")

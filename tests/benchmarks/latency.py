@@ -32,10 +32,12 @@ from goals import Report, at_most
 from installed import REPOSITORY, Daemon
 from kafka import KafkaProducer
 from load import Shape, make_topic, records, remove_topic
-from monitor.sinks.siem import install
 from printed import table
 
-from monitor.sinks.elasticsearch import stream_name
+from monitor.config.sinks import ElasticsearchSettings
+from monitor.siem.install import install
+from monitor.siem.wire import Wire
+from monitor.sinks.bulk import stream_name
 
 RATE: Final = 5_000
 SEARCH_BAR: Final = 2.0  # seconds, the 99th percentile
@@ -248,7 +250,8 @@ def measure(kafka: str, search: str | None, rate: int, seconds: float, settle: f
         config.write_text((SETTINGS + (FILE_SINK if search is None else SEARCH_SINK)).format(**given))
         look: Callable[[], list[Arrived]] = FileLook(Path(folder) / "alerts.ndjson")
         if search is not None:
-            install(Elasticsearch(search), topic)
+            with Wire(ElasticsearchSettings(type="elasticsearch", hosts=(search,), timeout_s=60)) as wire:
+                install(wire, topic)
             look = SearchLook(search, topic)
         try:
             with running(config, Path(folder) / "log") as daemon:

@@ -1,5 +1,5 @@
-"""The rivals, each of which reads a load in a process of its own: `python outsiders.py NAME LOAD CORE`, where LOAD is
-JSON; what it took is printed as JSON. Nothing of ours is imported but the features that all engines share.
+"""The rivals, each of which reads a load in a process of its own: `python outsiders.py NAME LOAD`, where LOAD is JSON;
+what it took is printed as JSON. Nothing of ours is imported but the features that all engines share.
 
 They may lose what they hold, deliver nothing, and find nothing: whatever is left out is in their favour. Those that
 end in `-unsaved` keep clients in a dictionary; without it they keep them where the engine keeps state.
@@ -281,10 +281,8 @@ OUTSIDERS = {
 }
 
 
-def main(name: str, where: str, core: str) -> None:
+def main(name: str, where: str) -> None:
     """Reads the whole load and ends at once: what clients and engines would still do is nobody's."""
-    if core:
-        os.sched_setaffinity(0, {int(core)})
     place = Place(**json.loads(where))
     counted = Counted(name, place.records)
     OUTSIDERS[name](place, counted)

@@ -25,7 +25,7 @@ from load import CODECS, KINDS, USUAL, Shape, fill_topic, remove_topic, write_fi
 from outsiders import OUTSIDERS
 from printed import table
 from stages import gone
-from stopwatch import Run
+from stopwatch import Run, pinned
 
 from detectors.registry import registered
 
@@ -73,10 +73,12 @@ T = TypeVar("T")
 Runs = Mapping[str, Sequence[Run]]
 
 
-def apart(work: Callable[..., T], *arguments: Any) -> T:
-    """Do something in a fresh process."""
+def apart(work: Callable[..., T], *arguments: Any, core: int | None = None) -> T:
+    """Do something in a fresh process, on one core where that is said."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
+        with pinned(core):
+            doing = pool.submit(work, *arguments)
+        return doing.result()
 
 
 @contextmanager
@@ -111,9 +113,10 @@ def measure(
         for name in names:
             part = load.part(slow) if name.removesuffix("-file").removesuffix("-memory") in PER_EVENT else load
             if name in OUTSIDERS and python is not None:
-                done = run_outsider(python, name, part, core)
+                with pinned(core):
+                    done = run_outsider(python, name, part)
             else:
-                done = apart(run, name, part, core)
+                done = apart(run, name, part, core=core)
             runs[name].append(done)
             print(
                 f"{load.shape.name}, round {number + 1}, {name}: {done.records / done.wall:,.0f} records/s", flush=True
@@ -310,7 +313,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with loaded(wish.records or 200_000, shape, wish.kafka, file=True) as load:
         names = [name for name in contenders(load, python) if not wish.only or name in wish.only]
         runs = measure(load, names, wish.rounds, wish.slow, wish.core, python)
-        report = usual_report(load, runs, apart(run, STAGES, load, wish.core))
+        report = usual_report(load, runs, apart(run, STAGES, load, core=wish.core))
     report.finish(wish.save)
 
 

@@ -9,15 +9,8 @@ from importlib import import_module
 from typing import Any, Final
 from unittest.mock import patch
 
-import orjson
-
-from monitor.record.decode import Decoder
-from monitor.record.raw import RawBatch
-
-JSON: Final = "JSON"
 FIELDS: Final = "fields and pseudonyms"
 FITS: Final = "learning"
-PARSER: Final = "monitor.record.decode:parse"  # while this is there, every record goes through orjson by itself
 
 #: What is measured: the stage, and where the function is. What is there no more is left out, and said (`gone`).
 PARTS: Final = (
@@ -69,26 +62,20 @@ def gone() -> list[str]:
 
 class Stages:
     """Seconds of processor time of the loop's thread by stage. A part that calls another does not count the other's
-    time as its own; `extra` is what measuring itself has taken."""
+    time as its own."""
 
     def __init__(self) -> None:
         self._spent: dict[str, float] = {}
         self._inner = [0.0]  # time of parts within the part that runs, by depth
-        self.extra = 0.0
 
     def forget(self) -> None:
         """Start anew."""
         self._spent.clear()
-        self.extra = 0.0
 
     def seconds(self) -> dict[str, float]:
         """What each stage took, in the order of the way."""
         order = dict.fromkeys(stage for stage, _ in PARTS if stage in self._spent)
-        told = {stage: self._spent[stage] for stage in order}
-        if FIELDS in told and self.extra:  # parsing is not seen apart while it happens: it was done once more
-            told[FIELDS] -= self.extra
-            told = {JSON: self.extra, **told}
-        return told
+        return {stage: self._spent[stage] for stage in order}
 
     @contextmanager
     def clocks(self, only: str | None = None) -> Iterator[None]:
@@ -97,8 +84,6 @@ class Stages:
             for stage, place in PARTS:
                 if only in (None, stage) and (part := found(place)) is not None:
                     stack.enter_context(patch.object(*part, self._timed(stage, getattr(*part))))
-            if only is None and found(PARSER) is not None:
-                stack.enter_context(patch.object(Decoder, "decode", self._parsed_twice(Decoder.decode)))
             yield
 
     def _timed(self, stage: str, part: Callable[..., Any]) -> Callable[..., Any]:
@@ -111,15 +96,5 @@ class Stages:
                 spent = time.thread_time() - begun
                 self._spent[stage] = self._spent.get(stage, 0.0) + spent - self._inner.pop()
                 self._inner[-1] += spent
-
-        return measured
-
-    def _parsed_twice(self, part: Callable[..., Any]) -> Callable[..., Any]:
-        def measured(decoder: Decoder, batch: RawBatch) -> Any:
-            begun = time.thread_time()
-            for payload in batch.payloads:
-                orjson.loads(payload)
-            self.extra += time.thread_time() - begun
-            return part(decoder, batch)
 
         return measured

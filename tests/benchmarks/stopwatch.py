@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 
@@ -40,3 +43,16 @@ class Stopwatch:
         """The time since the start, for the records since then."""
         wall, cpu = time.perf_counter() - self._begun[0], time.process_time() - self._begun[1]
         return Run(name, records - max(self._records, 0), wall, cpu)
+
+
+@contextmanager
+def pinned(core: int | None) -> Iterator[None]:
+    """Within, this thread and the processes that it starts run on one core (None: on all). A process has to be born
+    there: libraries count the cores when they are loaded, and two threads that wait for each other on one waste it."""
+    before = os.sched_getaffinity(0)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -65,7 +65,7 @@ def test_speed_reads_every_record_once_sums_its_stages_and_knows_the_last_run(
     runs = {name: [floor(name, here)] for name in ("floor-file", "floor-memory")}
     runs["product-memory"] = [product("product-memory", here)]
     staged = product(STAGES, here)
-    assert {"JSON", "kernel", "sketch", "snapshot and commit"} <= staged.stages.keys()
+    assert {"fields and pseudonyms", "kernel", "sketch", "snapshot and commit"} <= staged.stages.keys()
     report = speed.usual_report(here, runs, staged)
     report.finish(tmp_path / "out")
     report.finish(tmp_path / "out")
