@@ -36,5 +36,5 @@ variable "settings" {
 variable "secrets" {
   type        = map(string)
   sensitive   = true
-  description = "Files of secrets by name; `key` among them. They end up in the state of Terraform: keep that safe."
+  description = "Files of secrets by name; `key` and `token` among them. They end up in the state of Terraform: keep that safe."
 }

@@ -267,7 +267,7 @@ def because(piece: Evidence) -> str:
 
 
 def plain(text: str) -> str:
-    """Text that comes from records, without what could steer a terminal or turn a line around.
+    """Text that comes from records or from people, without what could steer a terminal or turn a line around.
 
     >>> plain("digits\\x1b[2J")
     'digits?[2J'

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, plain, write_json
+from monitor.alerts.words import plain
+from monitor.cli.options import as_json, config_file, loaded, write_json
 
 if TYPE_CHECKING:
     from detectors.sketch.queries import Queries

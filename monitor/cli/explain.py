@@ -9,8 +9,8 @@ from typing import BinaryIO
 import click
 
 from monitor.cli.alerts import from_file, revisions_of
-from monitor.cli.options import as_json, config_file, loaded, progress_bar, write_json
-from monitor.config.trouble import Trouble
+from monitor.cli.options import as_json, config_file, loaded, write_json, write_text
+from monitor.cli.progress import bytes_read
 
 
 @click.command()
@@ -52,20 +52,12 @@ def command(
 
     stored = revisions_of(finding, config, file)
     settings = loaded(config).settings
-    with progress_bar() as show:
+    with bytes_read() as show:
         told = explained(stored, settings, keys_or_open(settings.keys), logs, show)
     if html is not None:
-        _write(html, page(told))
+        write_text(html, page(told))
     if json:
         write_json(tree(told))
     else:
         click.echo("\n".join(lines(told)))
     context.exit(1 if told.compared.verdict in ("differs", "absent") else 0)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        mend = "give a path that you may write, in a folder that is there"
-        raise Trouble(what=f"cannot be written: {problem.strerror}", where=str(path), mend=mend) from problem

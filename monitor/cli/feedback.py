@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, plain, write_json
+from monitor.alerts.words import plain
+from monitor.cli.options import as_json, config_file, loaded, write_json
 
 if TYPE_CHECKING:
     from monitor.alerts.opinions import Word

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, progress_bar, write_json
+from monitor.cli.options import as_json, config_file, loaded, write_json
+from monitor.cli.progress import bytes_read
 
 if TYPE_CHECKING:
     from detectors.sketch.fingerprints import Fingerprints
@@ -52,7 +53,7 @@ def command(
     if keys is OPEN_KEYS:
         click.echo("no key is given: the fingerprints come from a key that everybody knows", err=True)
     wish = Wish(text=frozenset(text), without=frozenset(without), vector=vector, array=array)
-    with progress_bar() as show:
+    with bytes_read() as show:
         found = gather(training, model, keys, Limits.of(settings.records), wish, show)
     made = found.collection.finished()
     content = made.packed(keys.sketches, sketches_name(keys), model)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, progress_bar, write_json
+from monitor.cli.options import as_json, config_file, loaded, write_json
+from monitor.cli.progress import bytes_read
 
 
 @click.command()
@@ -33,7 +34,7 @@ def command(logs: Sequence[Path], out: Path, config: Path | None, json: bool) ->
 
     settings = loaded(config).settings
     keys, tally = keys_of(settings.keys), Tally()
-    with progress_bar() as show:
+    with bytes_read() as show:
         engine = hear(logs, settings, keys, tally, show)
     arrays = engine.lesson()
     standings = [one.tree() for one in engine.standings()]

@@ -1,19 +1,17 @@
-"""What several commands share: the options --config and --json, loaded settings, lines of JSON, a progress bar."""
+"""What several commands share: the options --config and --json, loaded settings, JSON and files."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from monitor.config.trouble import Trouble
+
 if TYPE_CHECKING:
     from monitor.config.load import Loaded
-    from monitor.sources.protocol import Progress
 
 config_file: Final = click.option(
     "--config",
@@ -39,22 +37,10 @@ def write_json(value: object, *, indent: bool = False, err: bool = False) -> Non
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2 if indent else 0), err=err)
 
 
-@contextmanager
-def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """A bar on a terminal, and nothing where nobody looks."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done: bar.update(task, completed=done.read, total=done.total)
-
-
-def plain(text: str) -> str:
-    """Text that comes from records or from people, without what could steer a terminal."""
-    return "".join(char if char.isprintable() else "?" for char in text)
+def write_text(path: Path, text: str) -> None:
+    """A page or a report as a file; Trouble where it cannot be written."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        mend = "give a path that you may write, in a folder that is there"
+        raise Trouble(what=f"cannot be written: {problem.strerror}", where=str(path), mend=mend) from problem

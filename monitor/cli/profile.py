@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import click
 
+from monitor.alerts.words import plain
 from monitor.cli.alerts import from_file, revisions_of
-from monitor.cli.options import as_json, config_file, loaded, plain, write_json
+from monitor.cli.options import as_json, config_file, loaded, write_json
 from monitor.config.trouble import Trouble
 
 if TYPE_CHECKING:

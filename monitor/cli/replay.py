@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, progress_bar, write_json
+from monitor.cli.options import as_json, config_file, loaded, write_json
+from monitor.cli.progress import bytes_read
 
 if TYPE_CHECKING:
     from monitor.alerts.finding import Finding
@@ -44,7 +45,7 @@ def command(logs: Sequence[Path], alerts: str | None, config: Path | None, json:
     if keys is OPEN_KEYS:
         click.echo("no key is given: pseudonyms come from a key that everybody knows, and protect nobody", err=True)
     tally, latest, begun = Tally(), dict[str, "Finding"](), perf_counter()
-    with progress_bar() as show, ExitStack() as stack:
+    with bytes_read() as show, ExitStack() as stack:
         file = None if alerts is None else stack.enter_context(click.open_file(alerts, "wb"))
         for finding in replay(logs, settings, keys, tally, show):
             latest[finding.finding] = finding

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, plain, write_json
+from monitor.alerts.words import plain
+from monitor.cli.options import as_json, config_file, loaded, write_json
 from monitor.cli.times import length, moment
 from monitor.config.trouble import Trouble
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from detectors.taxonomy import FAMILIES
+from monitor.alerts.finding import RANKS
 from monitor.cli.options import as_json, config_file, loaded, write_json
 from monitor.config.trouble import Trouble
 
@@ -53,11 +54,7 @@ def list_command(config: Path | None, json: bool) -> None:
 @click.argument("name")
 @click.option("--family", type=click.Choice(sorted(FAMILIES)), default="inversion", show_default=True, help="Of which.")
 @click.option(
-    "--severity",
-    type=click.Choice(["low", "medium", "high", "critical"]),
-    default="low",
-    show_default=True,
-    help="How severe it says it is.",
+    "--severity", type=click.Choice(RANKS), default="low", show_default=True, help="How severe it says it is."
 )
 @as_json
 @click.pass_context

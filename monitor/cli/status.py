@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, plain, write_json
+from monitor.alerts.words import plain
+from monitor.cli.options import as_json, config_file, loaded, write_json
 
 
 @click.command()

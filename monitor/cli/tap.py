@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, plain, write_json
+from monitor.alerts.words import plain
+from monitor.cli.options import as_json, config_file, loaded, write_json
 
 
 @click.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import as_json, config_file, write_json
+from monitor.cli.options import as_json, config_file, write_json, write_text
 from monitor.config.trouble import Trouble
 
 
@@ -47,7 +47,7 @@ def command(
     if not json:
         click.echo(report.summary(results))
     if junit is not None:
-        _write(junit, report.junit(results))
+        write_text(junit, report.junit(results))
     context.exit(1 if any(one.missed for one in results) else 0)
 
 
@@ -63,11 +63,3 @@ def _files(given: Sequence[Path]) -> list[Path]:
             raise Trouble(what="there is no scenario file in the folder", where=str(path), mend=mend)
         found += inside
     return found
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        mend = "give a path that you may write, in a folder that is there"
-        raise Trouble(what=f"cannot be written: {problem.strerror}", where=str(path), mend=mend) from problem

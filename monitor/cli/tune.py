@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from monitor.cli.options import as_json, config_file, loaded, progress_bar, write_json
-from monitor.cli.progress import steps
+from monitor.cli.options import as_json, config_file, loaded, write_json, write_text
+from monitor.cli.progress import bytes_read, steps
 from monitor.config.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -76,13 +76,13 @@ def command(
     keys = keys_or_open(settings.keys)
     known = {} if labels is None else read_labels(labels, keys)
     each = drills if drills is not None else 2 if labels is None else 0
-    with progress_bar() as show:
+    with bytes_read() as show:
         found = traffic(logs, settings, keys, known, each, seed, show)
     wish = Wish(wanted, accept or settings.engine.budget, accept_novelty or settings.engine.novelty_budget)
     with steps("replaying") as told:
         tuned = tune(found, settings, keys, wish, Kept(folder), jobs or os.cpu_count() or 1, told)
     if html is not None:
-        _write(html, page(tuned))
+        write_text(html, page(tuned))
     if json:
         write_json(tree(tuned))
     else:
@@ -118,11 +118,3 @@ def _edit(tuned: Tuned, config: Path, *, apply: bool, loosen: bool, json: bool) 
         raise Trouble(what="an attacker gains by these settings; nothing was written", where=str(config), mend=mend)
     applying.write(config, after)
     click.echo(f"written to {config}", err=json)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as problem:
-        mend = "give a path that you may write, in a folder that is there"
-        raise Trouble(what=f"cannot be written: {problem.strerror}", where=str(path), mend=mend) from problem

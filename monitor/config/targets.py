@@ -198,7 +198,7 @@ class TeamsSettings(ChatSettings):
 
 
 class OpenSearchSettings(DeliverySettings, LinkedSettings, HouseSettings):
-    """A data stream of OpenSearch 2.6 or later, as ECS documents, each exactly once."""
+    """A data stream of OpenSearch 3.x, as ECS documents, each exactly once."""
 
     type: Literal["opensearch"]
     """This kind of sink."""

@@ -15,10 +15,9 @@ from monitor.alerts.words import claim, number, plain, striking
 from monitor.console.cases import Account, Case, Kind, Missed, main_evidence
 from monitor.console.play import Played
 from monitor.console.recordings import Label
-from monitor.console.words import KINDS, short
+from monitor.console.words import COLOURS, KINDS, short
 
 WIDTH: Final = 100  # columns
-_COLOURS: Final = {"critical": "red", "high": "yellow", "medium": "cyan", "low": "blue"}
 _WHY: Final = 39  # the column at which reasons begin
 _MODEL: Final = 8  # columns of a model's name
 _NUMBERS: Final = 1  # of a reason
@@ -102,7 +101,7 @@ def _case(case: Case, labels: Mapping[str, Label]) -> Iterator[str]:
     lead, severity = case.lead, case.worst.severity
     who = short(case.clients[0]) if len(case.clients) == 1 else f"{len(case.clients)} keys"
     lines = wrap(_why(case, labels), WIDTH - _WHY, break_on_hyphens=False) or [""]
-    colour = style(f"{severity:8}", fg=_COLOURS[severity])
+    colour = style(f"{severity:8}", fg=COLOURS[severity])
     yield f"  {colour}  {who:8}  {_cut(lead.model):8}  {lead.queries:5,}  {lines[0]}"
     yield from (" " * _WHY + line for line in lines[1:])
 

@@ -9,9 +9,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from monitor.alerts.words import plain
+from monitor.console.words import COLOURS
+
 Tree = Mapping[str, Any]
 
-_COLOURS: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _SHOWN: Final = 8  # rows of a table
 
 
@@ -41,8 +43,8 @@ def _recent(live: Tree) -> Table:
     table = _table("latest findings", "finding", "status", "severity", "risk", "family", "model", "client")
     for one in live.get("recent", ())[:_SHOWN]:
         who = one["client"] or f"{one['clients']} clients"
-        severity = Text(one["severity"], _COLOURS.get(one["severity"], ""))
-        told = (plain(one["family"]), plain(one["model"]), plain(who))
+        severity = Text(one["severity"], COLOURS.get(one["severity"], ""))
+        told = (_cell(one["family"]), _cell(one["model"]), _cell(who))
         table.add_row(one["finding"][:12], one["status"], severity, f"{one['risk']:.0f}", *told)
     return table
 
@@ -51,7 +53,7 @@ def _closest(live: Tree) -> Table:
     table = _table("closest to a finding", "client", "model", "test", "evidence", "queries")
     for one in (live.get("closest") or ())[:_SHOWN]:
         test = f"{one['detector']}/{one['test']}"
-        cells = (one["client"], plain(one["model"]), test, f"{one['share']:.0%}", f"{one['queries']:,}")
+        cells = (one["client"], _cell(one["model"]), test, f"{one['share']:.0%}", f"{one['queries']:,}")
         table.add_row(*cells)
     return table
 
@@ -70,6 +72,6 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def plain(text: str) -> Text:
+def _cell(text: str) -> Text:
     """Text without what could steer a terminal, and without marks that would be read as styles."""
-    return Text("".join(char if char.isprintable() else "?" for char in text))
+    return Text(plain(text))

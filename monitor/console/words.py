@@ -1,10 +1,15 @@
-"""What the pages of the demo call kinds of clients, and how they shorten pseudonyms."""
+"""What the pages of the demo call kinds of clients, how pseudonyms are shortened, and colours on a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+
+#: Of severities on a terminal.
+COLOURS: Final[Mapping[str, str]] = MappingProxyType(
+    {"critical": "red", "high": "yellow", "medium": "cyan", "low": "blue"}
+)
 
 #: Honest and hostile kinds of the recording whose names do not speak for themselves.
 KINDS: Final[Mapping[str, str]] = MappingProxyType(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from monitor.alerts.finding import RANKS
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
 from monitor.runtime.operator import now
@@ -88,8 +89,7 @@ def _told_daemon(daemon: Tree | None) -> list[str]:
 def _told_outbox(outbox: Tree) -> list[str]:
     waits = ", ".join(f"{count:,} for {name}" for name, count in outbox["waiting"].items()) or "no sink is set"
     held = "".join(f"; {name} is held: {reason}" for name, reason in outbox["held"].items())
-    ranks = ("critical", "high", "medium", "low")
-    found = ", ".join(f"{outbox['open'][rank]} {rank}" for rank in ranks if rank in outbox["open"]) or "none"
+    found = ", ".join(f"{outbox['open'][rank]} {rank}" for rank in reversed(RANKS) if rank in outbox["open"]) or "none"
     kept, said = (
         sum(outbox["kept_back"].values()),
         ", ".join(f"{n} {word}" for word, n in outbox["verdicts"].items() if n),

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from monitor.alerts.finding import Severity
+from monitor.alerts.finding import RANKS, Severity
 from monitor.config.response import ResponseSettings
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 LOOK: Final = 5.0  # seconds between two looks at what begins and what expires
 NAMED: Final = "responses by name"
 _MICRO: Final = 1_000_000
-_SEVEREST: Final[tuple[Severity, ...]] = ("critical", "high", "medium")  # so that a flood of others hides none
+_SEVEREST: Final = RANKS[:0:-1]  # `low` asks for nothing; one by one, so that a flood of others hides none
 
 Look = Callable[[int, Severity, int], list[Standing]]  # since when (microseconds), how severe, how many findings
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from detectors.sketch.queries import Queries
+from monitor.alerts.words import plain
 from monitor.config.settings import Settings
 from monitor.record.envelope import parse, unwrap
 from monitor.record.raw import RawBatch
@@ -204,8 +205,3 @@ def _cell(row: Row, name: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     return plain(", ".join(names))[:200]
-
-
-def plain(text: str) -> str:
-    """Text from records without what could steer a terminal."""
-    return "".join(char if char.isprintable() else "?" for char in text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from monitor.alerts.words import plain
 from monitor.config.settings import Settings
 from monitor.runtime.stores import open_store
 
@@ -48,7 +49,7 @@ def line_of(standing: Tree) -> str:
     """One model and shape of input in a line."""
     states = [one["state"] for one in standing["hearings"]]
     waits = len(states) - states.count("speaks") - states.count("blind")
-    model = "".join(char if char.isprintable() else "?" for char in standing["model"])
+    model = plain(standing["model"])
     known = f"{standing['queries']:,} queries of {standing['clients']:,} clients"
     learns = ", ".join(gap["what"] for gap in standing["gaps"]) or "nothing"
     return (
@@ -59,7 +60,7 @@ def line_of(standing: Tree) -> str:
 def lines(standing: Tree) -> list[str]:
     """One model and shape of input for people: what is known, who waits for what, and what that means."""
     shape = f"{standing['kind']} inputs" + (f" of width {standing['width']}" if standing["width"] else "")
-    model = "".join(char if char.isprintable() else "?" for char in standing["model"])
+    model = plain(standing["model"])
     found = [f"model {model}, {shape}: {standing['queries']:,} queries of {standing['clients']:,} clients"]
     scales = _SCALES[standing["distances"]]
     found.append(f"    {scales}" + ("; it began from recorded traffic" if standing["started"] else ""))

@@ -1,26 +1,29 @@
-"""HTTP to a search server or its dashboards, with the addresses, certificates and secrets of a sink.
+"""A search server or its dashboards, over the HTTP of all targets, with the addresses and secrets of a sink.
 
 Not the Elasticsearch client, which refuses OpenSearch and does not know Kibana. Errors repeat no address and no secret.
 """
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Any, Final, Protocol, Self
 from uuid import uuid4
 
 import orjson
-import urllib3
-from urllib3.exceptions import HTTPError
 
-from monitor.config.transport import BasicAuth, TlsSettings
+from monitor.config.transport import BasicAuth, HttpSettings, Network, TlsSettings
 from monitor.config.trouble import Trouble
 from monitor.siem.requests import Request
+from monitor.sinks.http import JSON, Http, Reply, authorization, packed
 
 #: Kibana and OpenSearch Dashboards want a header that no page of somebody else can send.
 DASHBOARDS: Final = {"kbn-xsrf": "probewatch", "osd-xsrf": "probewatch"}
+#: A sink of Elasticsearch has no `networks`: its client connects wherever `hosts` says.
+_ANYWHERE: Final[tuple[Network, ...]] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+_LONGEST: Final = 120.0  # seconds
+_ANSWER: Final = 16 * 1024 * 1024  # bytes of an answer that are read
 
 
 class Reachable(Protocol):
@@ -72,31 +75,27 @@ class Wire:
         the settings. Trouble where a secret cannot be read."""
         self.where: Final = where
         self._hosts: Sequence[str] = [one.rstrip("/") for one in (settings.hosts if url is None else (url,))]
-        self._headers = {"accept": "application/json", **_login(settings), **({} if url is None else DASHBOARDS)}
-        self._pool = urllib3.PoolManager(timeout=settings.timeout_s, retries=False, maxsize=2, **_tls(settings))
+        self._headers = {"accept": JSON, **_login(settings), **({} if url is None else DASHBOARDS)}
+        self._http = Http(_way(settings), answer_bytes=_ANSWER)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._pool.clear()
+        self._http.close()
 
     def ask(self, request: Request) -> Answer:
         """The answer, whatever it says; Trouble where nobody answers."""
         body, kind = _payload(request)
         headers = self._headers | ({"content-type": kind} if kind else {})
-        problem: HTTPError | None = None
+        reason = "no answer"
         for host in self._hosts:
-            try:
-                response = self._pool.request(
-                    request.method, host + request.path, body=body, headers=headers, redirect=False
-                )
-            except HTTPError as failed:
-                problem = failed
-                continue
-            return Answer(response.status, _object(response.data))
-        kind = type(problem).__name__
-        raise Trouble(what=f"no answer: {kind}", where=self.where, mend="check hosts, certificates and the server")
+            reply = self._http.ask(packed(host + request.path, body, headers, compress=False, method=request.method))
+            if isinstance(reply, Reply):
+                tree = reply.json()
+                return Answer(reply.status, tree if isinstance(tree, dict) else {})
+            reason = reply.reason
+        raise Trouble(what=reason, where=self.where, mend="check hosts, certificates and the server")
 
     def send(self, request: Request) -> Mapping[str, Any]:
         """The body of a good answer; Trouble for any other."""
@@ -121,7 +120,7 @@ def refusal(answer: Answer, where: str, what: str) -> Trouble:
     )
 
 
-def _payload(request: Request) -> tuple[bytes | None, str]:
+def _payload(request: Request) -> tuple[bytes, str]:
     if request.lines and request.path.partition("?")[0].endswith("/_import"):
         boundary = uuid4().hex
         part = f'--{boundary}\r\ncontent-disposition: form-data; name="file"; filename="probewatch.ndjson"\r\n'
@@ -129,35 +128,22 @@ def _payload(request: Request) -> tuple[bytes | None, str]:
         return head + _ndjson(request) + f"\r\n--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}"
     if request.lines:
         return _ndjson(request), "application/x-ndjson"
-    return (None, "") if request.body is None else (orjson.dumps(request.body), "application/json")
+    return (b"", "") if request.body is None else (orjson.dumps(request.body), JSON)
 
 
 def _ndjson(request: Request) -> bytes:
     return b"".join(orjson.dumps(line) + b"\n" for line in request.lines)
 
 
-def _object(data: bytes) -> Mapping[str, Any]:
-    try:
-        body = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
 def _login(settings: Reachable) -> dict[str, str]:
-    key, token = getattr(settings, "api_key", None), getattr(settings, "token", None)
+    key = getattr(settings, "api_key", None)
     if key is not None:
-        return {"authorization": f"ApiKey {key.text().strip()}"}
-    if token is not None:
-        return {"authorization": f"Bearer {token.text().strip()}"}
-    if settings.basic is not None:
-        pair = f"{settings.basic.user}:{settings.basic.password.text()}"
-        return {"authorization": f"Basic {b64encode(pair.encode()).decode()}"}
-    return {}
+        return authorization(key, scheme="ApiKey")
+    return authorization(getattr(settings, "token", None), settings.basic)
 
 
-def _tls(settings: Reachable) -> dict[str, Any]:
-    tls = settings.tls
-    files = {"ca_certs": tls.ca_file, "cert_file": tls.certificate_file, "key_file": tls.key_file}
-    given: dict[str, Any] = {key: str(path) for key, path in files.items() if path is not None}
-    return given | {"cert_reqs": "CERT_REQUIRED" if tls.verify else "CERT_NONE"}
+def _way(settings: Reachable) -> HttpSettings:
+    """Proxy and networks are those of the sink, where it has any."""
+    if isinstance(settings, HttpSettings):
+        return settings
+    return HttpSettings(tls=settings.tls, timeout_s=min(settings.timeout_s, _LONGEST), networks=_ANYWHERE)

@@ -78,7 +78,7 @@ class Http:
             response = self._pool.request(
                 request.method,
                 request.url,
-                body=request.body,
+                body=request.body or None,
                 headers={"user-agent": AGENT, **request.headers},
                 preload_content=False,
                 retries=False,

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Final, Literal
 
-from monitor.alerts.finding import Finding, Severity
+from monitor.alerts.finding import RANKS, Finding, Severity
 from monitor.config.delivery import DeliverySettings, RouteSettings
 from monitor.formats.allowed import PARTS, withhold
 from monitor.formats.briefing import HELD_BACK
-from monitor.formats.severity import LEVELS
 
 Decision = Literal["send", "skipped", "folded", "later"]
 
-_RANKS: Final = {severity: rank for rank, severity in enumerate(LEVELS)}
 _MINUTE: Final = 60.0
 
 
@@ -34,7 +32,7 @@ class Told:
 def fits(finding: Finding, route: RouteSettings) -> bool:
     """Whether a finding fits everything that the route names."""
     return (
-        _RANKS[finding.severity] >= _RANKS[route.severity]
+        RANKS.index(finding.severity) >= RANKS.index(route.severity)
         and (not route.families or finding.family in route.families)
         and (not route.models or any(fnmatchcase(finding.model, name) for name in route.models))
         and (not route.groups or finding.group in route.groups)
@@ -126,7 +124,7 @@ class Policy:
 
     def _repeats(self, finding: Finding, before: Told, now: float) -> bool:
         quiet = 0 <= now - before.at < self._rules.repeat_minutes * _MINUTE
-        risen = _RANKS[finding.severity] > _RANKS[before.severity]
+        risen = RANKS.index(finding.severity) > RANKS.index(before.severity)
         return quiet and not risen and finding.status != "closed"
 
     def _beyond(self, seq: int, *, ends: bool) -> Decision:

@@ -57,6 +57,7 @@ def test_the_daemon_takes_its_settings(call: Any, tmp_path: Path) -> None:
     assert settings.source.kafka is not None
     assert settings.source.kafka.instance == "watch-probewatch-0"
     assert str(settings.health.address) == "0.0.0.0"
+    assert settings.health.token is not None
     mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
     assert str(settings.runtime.state) in mounted
 

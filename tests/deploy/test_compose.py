@@ -51,7 +51,10 @@ def test_files_that_are_mounted_are_there() -> None:
 
 
 def test_the_daemon_takes_the_settings() -> None:
-    settings = load(COMPOSE / "probewatch.toml", {"PROBEWATCH__SOURCE__KAFKA__INSTANCE": "probewatch-0"}).settings
+    daemon = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]["probewatch"]
+    settings = load(COMPOSE / "probewatch.toml", daemon["environment"]).settings
+    assert settings.health.address == "0.0.0.0"
+    assert settings.health.token is not None
     assert settings.source.kafka is not None
     assert settings.source.kafka.topics == ("model-queries",)
 

@@ -20,7 +20,6 @@ Json = dict[str, Any]
 SAMPLE: Final = 400  # records of one model that are kept
 MODELS: Final = 16  # models that are looked at
 FEWEST: Final = 12  # records from which a model can be drilled
-MOST_VALUES: Final = 24  # different values of a column of numbers, up to which it is one of codes
 _TYPES: Final = {"UINT8": np.uint8, "FP32": np.float32, "FP64": np.float64, "INT8": np.int8, "INT32": np.int32}
 
 

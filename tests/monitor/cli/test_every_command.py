@@ -39,18 +39,18 @@ READ = {
     "top": "a daemon; test_reload.py runs it",
     "tap": "a daemon; test_reload.py runs it",
     "feedback pull": "Elasticsearch; test_workflow.py runs it",
-    "siem install": "Elasticsearch; test_siem_install.py runs it",
+    "siem install": "Elasticsearch; tests/monitor/siem has one",
     "dead-letters show": "a letter with the number 17; test_sealing.py has one",
     "key sketches": "a folder of the system; test_rotation.py runs it",
     "demo": "half a minute; test_demo.py runs it",
     "learn": "a week of logs; test_learning.py runs it",
     "sinks test": "that sink; tests/monitor/cli has one",
-    "explain": "the log of its finding; it has tests of its own",
+    "explain": "the log of its finding; test_examples.py runs it",
     "key pseudonyms": "a folder of the system",
     "siem verify": "Elasticsearch; tests/monitor/siem has one",
     "siem uninstall": "Elasticsearch; tests/monitor/siem has one",
-    "test": "scenario files; it has tests of its own",
-    "tune": "a week of logs; it has tests of its own",
+    "test": "scenario files; test_examples.py runs it",
+    "tune": "a week of logs; test_examples.py runs it",
 }
 #: What may have nothing to say on standard output here.
 SILENT = {

@@ -1,4 +1,8 @@
+import json
+import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.error import HTTPError
@@ -58,6 +62,27 @@ def test_what_others_reach_needs_a_token(pulse: Pulse, metrics: Metrics, tmp_pat
             assert ask(server, path, "Basic open sesame")[0] == 401
         assert ask(server, "/healthz", "Bearer open sesame") == (200, "alive\n")
         assert "sesame" not in ask(server, "/metrics")[1] + repr(settings)
+
+
+def test_the_probe_of_the_image_shows_the_token(pulse: Pulse, metrics: Metrics, tmp_path: Path) -> None:
+    kept = {"file": str(tmp_path / "token")}
+    (tmp_path / "token").write_text("open sesame\n")
+    probe = Path(__file__).parents[3] / "deploy" / "image" / "healthy"
+    with HealthServer(HealthSettings(port=0, token=Secret.model_validate(kept)), pulse, metrics) as server:
+
+        def well(*page: str, token: str = json.dumps(kept)) -> bool:
+            asked = {"PROBEWATCH__HEALTH__PORT": str(server.port), "PROBEWATCH__HEALTH__TOKEN": token}
+            done = subprocess.run(
+                [sys.executable, probe, *page], env=os.environ | asked, check=False, capture_output=True
+            )
+            return done.returncode == 0
+
+        assert well()
+        assert not well("readyz")
+        pulse.ready = True
+        assert well("readyz")
+        assert not well(token="{}")
+        assert not well(token='{"file": "/nowhere"}')
 
 
 def test_healthy_while_polls_return(server: HealthServer, pulse: Pulse, clock: Clock) -> None:
