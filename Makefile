@@ -96,7 +96,7 @@ pages: .venv/dev ## Make the generated pages of the manual anew.
 	.venv/bin/probewatch man > deploy/probewatch.1
 
 manual: .venv/dev ## The manual as a site, in site/; a link that leads nowhere is an error.
-	.venv/bin/properdocs build --quiet --config-file deploy/manual/properdocs.yml
+	.venv/bin/properdocs build --config-file deploy/manual/properdocs.yml
 
 chaos: servers ## Faults of all kinds on real servers: ROUNDS rounds and KILLS kills, by SEED (printed); half a minute a round.
 	$(PYTEST) -m chaos

@@ -31,7 +31,8 @@ def copy(tmp_path: Path) -> Path:
     """The repository as far as pages lead to it; what links lead to outside the manual is there, and empty."""
     copied = tmp_path / "repository"
     shutil.copytree(REPOSITORY / "deploy", copied / "deploy")
-    for name in ("README.md", "tests/benchmarks/README.md", "tests/chaos/results/kills.md"):
+    led = ("benchmarks/README.md", "chaos/results/kills.md", "golden/cut.py", "schemas/kibana-dashboards-9.5.json")
+    for name in ("README.md", *(f"tests/{one}" for one in led)):
         (copied / name).parent.mkdir(parents=True, exist_ok=True)
         (copied / name).touch()
     return copied

@@ -24,7 +24,7 @@ _STEPS: Final = 4  # lines that tell of the progress where there is no terminal
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("probewatch-demo"),
     show_default=True,
-    help="Folder for the findings, the page and the key; it is made if it is not there.",
+    help="Folder for the findings, the page, the key and the log; it is made if it is not there.",
 )
 def command(out: Path) -> None:
     """Show a recorded attack day, end to end.
@@ -36,7 +36,7 @@ def command(out: Path) -> None:
     """
     from monitor.console.cases import account, cases
     from monitor.console.page import page
-    from monitor.console.play import play, ready
+    from monitor.console.play import kit, play, ready
     from monitor.console.recordings import labels, recording
     from monitor.console.story import introduction, pointers, story
 
@@ -51,7 +51,10 @@ def command(out: Path) -> None:
     with _written(out / "report.html") as file:
         file.write(page(played, found, held, who).encode())
     _say(story(played, found, held, who))
-    _say(pointers(out, found))
+    for name, content in kit(day, out.resolve()):
+        with _written(out / name) as file:
+            file.write(content)
+    _say(pointers(out, found, who))
 
 
 def keys_in(out: Path) -> Keys:

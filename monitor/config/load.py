@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Final
 
@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from monitor.config.environment import overlay
 from monitor.config.errors import troubles
 from monitor.config.files import read_file
-from monitor.config.place import Origins, Path, Tree
+from monitor.config.place import DEFAULT, Origins, Path, Tree
 from monitor.config.schema import Reader
 from monitor.config.secret import STARS
 from monitor.config.settings import Settings
@@ -22,10 +22,11 @@ NO_FILE: Final = "the environment"  # where settings come from when no file is g
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Settings, and where each came from."""
+    """Settings, where each came from, and the tree of those that somebody has set."""
 
     settings: Settings
     origins: Origins
+    tree: Tree = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def load(file: FilePath | None, environ: Mapping[str, str]) -> Loaded:
     tree, lines = read_file(file) if file is not None else ({}, {})
     tree, variables = overlay(tree, environ)
     origins = Origins(str(file) if file is not None else NO_FILE, lines, variables)
-    return Loaded(check(tree, origins), origins)
+    return Loaded(check(tree, origins), origins, tree)
 
 
 def check(tree: Tree, origins: Origins) -> Settings:
@@ -68,7 +69,23 @@ def show(loaded: Loaded) -> Iterator[Shown]:
     """Every effective setting, in the order in which they are declared."""
     known = reader()
     for path, value in _leaves((), loaded.settings.model_dump(mode="json", exclude_none=False), known):
-        yield Shown(path, value, loaded.origins.of(path), known.meaning(path))
+        origin = loaded.origins.of(path) if _is_set(path, loaded.tree) else DEFAULT
+        yield Shown(path, value, origin, known.meaning(path))
+
+
+def _is_set(path: Path, tree: object) -> bool:
+    """Whether somebody has set that value: a section that stands in a file sets nothing but what it holds.
+
+    >>> _is_set(("engine", "budget"), {"engine": {"storm": 1}}), _is_set(("keys", "secret"), {"keys": {"secret": {}}})
+    (False, True)
+    """
+    for name in path:
+        if not isinstance(tree, dict):  # a whole value, a list among them
+            return True
+        if name not in tree:
+            return False
+        tree = tree[name]
+    return True
 
 
 def _leaves(path: Path, value: object, known: Reader) -> Iterator[tuple[Path, object]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -63,6 +64,19 @@ def settings_for(recording: Recording) -> Settings:
     """The default settings, and the sensitive columns that the operator of these models would have marked."""
     known = {model: ModelSettings(sensitive_columns=columns) for model, columns in recording.sensitive.items()}
     return Settings(engine=EngineSettings(known=known))
+
+
+def kit(recording: Recording, folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Files by name, for `folder`, an absolute path: the logs, their labels, and settings under which the daemon reads
+    the one and every other command makes the same findings again."""
+    for path in (*recording.logs, *recording.labels):
+        yield path.name, path.read_bytes()
+    logs = ", ".join(json.dumps(str(folder / path.name)) for path in recording.logs)
+    parts = [f"[source.files]\npaths = [{logs}]", f"[runtime]\nstate = {json.dumps(str(folder / 'state'))}"]
+    parts += ["[health]\nport = 0"]
+    for model, columns in recording.sensitive.items():
+        parts.append(f"[engine.known.{json.dumps(model)}]\nsensitive_columns = {json.dumps(columns)}")
+    yield "probewatch.toml", ("\n\n".join(parts) + "\n").encode()
 
 
 def ready(recording: Recording, keys: Keys) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
+from shutil import which
 from textwrap import wrap
 from typing import Final
 
@@ -39,17 +41,23 @@ def story(played: Played, found: Sequence[Case], held: Account, labels: Mapping[
     yield from _missed(held)
 
 
-def pointers(folder: Path, found: Sequence[Case]) -> Iterator[str]:
-    """Where the files are, and what to do with them."""
-    page, findings = folder / "report.html", folder / "findings.ndjson"
+def pointers(folder: Path, found: Sequence[Case], labels: Mapping[str, Label]) -> Iterator[str]:
+    """Where the files are, and what to do with them: an honest client that was named is looked at first."""
+    page, findings, settings = (folder / name for name in ("report.html", "findings.ndjson", "probewatch.toml"))
     yield from _head("FILES")
     yield f"  {page}  the same as a page, with the evidence of every finding"
     yield f"  {findings}  every revision of every finding, for machines"
     yield f"  {folder / 'key.toml'}  the key of the pseudonyms: the next run gives the same bytes"
+    yield f"  {settings}  settings that read the log beside it, for run, explain and tune"
     yield from _head("NEXT")
+    if which("probewatch") is None:
+        yield f"  export PATH={quote(str(Path(sys.executable).parent))}:$PATH"
     if found:
-        identity = found[0].lead.finding[:12]
+        wrong = [case for case in found if all(name in labels and not labels[name].attack for name in case.clients)]
+        identity = (wrong or found)[0].lead.finding[:12]
+        yield f"  export PROBEWATCH_KEY_FILE={quote(str(folder / 'key.toml'))}"
         yield f"  probewatch alerts show {identity} --file {quote(str(findings))}"
+        yield f"  probewatch explain {identity} --file {quote(str(findings))} --config {quote(str(settings))}"
     yield "  probewatch replay YOUR-LOG --alerts findings.ndjson     your own log, a record a line"
     yield "  probewatch record                                       what a record looks like"
     yield "  probewatch run --config probewatch.toml                 watch Kafka"

@@ -43,7 +43,7 @@ def check(settings: Settings, *, connect: bool) -> Iterator[Checked]:
     yield from _folders(settings)
     if settings.runtime.bucket is not None:
         yield _tried("snapshots", lambda: _bucket(settings, connect))
-    yield _tried("detectors", _detectors)
+    yield from _detectors(settings)
     if settings.shadow.wanted:
         yield _tried("shadow", lambda: _shadow(settings))
     yield _tried("source", lambda: _source(settings, connect))
@@ -61,7 +61,11 @@ def _tried(name: str, look: Callable[[], str]) -> Checked:
     try:
         return Checked(name, "good", look())
     except Trouble as trouble:
-        return Checked(name, "bad", trouble.what, trouble.where, trouble.mend)
+        return _bad(name, trouble)
+
+
+def _bad(name: str, trouble: Trouble) -> Checked:
+    return Checked(name, "bad", trouble.what, trouble.where, trouble.mend)
 
 
 def _fingerprints(settings: Settings) -> Iterator[tuple[str, Fingerprints | None, Checked]]:
@@ -108,10 +112,18 @@ def _bucket(settings: Settings, connect: bool) -> str:
         ) from None
 
 
-def _detectors() -> str:
-    from monitor.runtime.engines import detector_classes
+def _detectors(settings: Settings) -> Iterator[Checked]:
+    """The detectors that are installed; each parameter that they would refuse at the start."""
+    from monitor.runtime.engines import detector_classes, own_detectors
 
-    return ", ".join(detector_classes())
+    try:
+        own_detectors(settings)
+        yield Checked("detectors", "good", ", ".join(detector_classes()))
+    except Trouble as trouble:
+        yield _bad("detectors", trouble)
+    except ExceptionGroup as several:
+        found, _ = several.split(Trouble)
+        yield from (_bad("detectors", one) for one in (found.exceptions if found else ()) if isinstance(one, Trouble))
 
 
 def _shadow(settings: Settings) -> str:

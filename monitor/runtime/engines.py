@@ -46,18 +46,24 @@ def engine_maker(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fing
 def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerprints]) -> Bank:
     """All registered detectors but those of the shadow, with the operator's settings and the models' training
     fingerprints."""
-    without = settings.shadow.detectors
-    classes = [make for name, make in detector_classes().items() if name not in without]
-    check_names(settings.engine.detectors, detector_classes())
-    given = settings.engine.detectors
-    detectors = [
-        Novelty(settings.engine.vote_weight) if make is Novelty else made(make, given.get(make.name, {}))
-        for make in classes
-    ]
+    detectors = own_detectors(settings)
     own = {model: evaluators(settings.engine, keys, model) for model in settings.engine.known}
     training = {model: Training(one, own.get(model, frozenset())) for model, one in fingerprints.items()}
     marked = sensitive_columns(settings.engine, keys)
     return Bank(detectors, marked, training, own)
+
+
+def own_detectors(settings: Settings) -> list[Detector]:
+    """All registered detectors but those of the shadow, with the operator's parameters. Trouble, or a group of them,
+    where a detector is not there, or does not take what it is given."""
+    classes = detector_classes()
+    check_names(settings.engine.detectors, classes)
+    given, without = settings.engine.detectors, settings.shadow.detectors
+    return [
+        Novelty(settings.engine.vote_weight) if make is Novelty else made(make, given.get(make.name, {}))
+        for name, make in classes.items()
+        if name not in without
+    ]
 
 
 def check_profiles(settings: EngineSettings, bank: Bank) -> None:

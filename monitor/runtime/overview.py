@@ -87,7 +87,8 @@ def _told_daemon(daemon: Tree | None) -> list[str]:
 
 
 def _told_outbox(outbox: Tree) -> list[str]:
-    waits = ", ".join(f"{count:,} for {name}" for name, count in outbox["waiting"].items()) or "no sink is set"
+    waits = ", ".join(f"{count:,} for {name}" for name, count in outbox["waiting"].items())
+    waits = f"waiting {waits}" if waits else "no sink is set"
     held = "".join(f"; {name} is held: {reason}" for name, reason in outbox["held"].items())
     found = ", ".join(f"{outbox['open'][rank]} {rank}" for rank in reversed(RANKS) if rank in outbox["open"]) or "none"
     kept, said = (
@@ -95,7 +96,7 @@ def _told_outbox(outbox: Tree) -> list[str]:
         ", ".join(f"{n} {word}" for word, n in outbox["verdicts"].items() if n),
     )
     return [
-        f"outbox    waiting {waits}{held}; {outbox['letters']:,} dead letters",
+        f"outbox    {waits}{held}; {outbox['letters']:,} dead letters",
         f"findings  open: {found}; judged: {said or 'none'}",
         f"silences  {outbox['silences']} active, {kept:,} alerts kept back",
     ]

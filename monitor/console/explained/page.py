@@ -9,6 +9,7 @@ from typing import Final
 
 from detectors.taxonomy import ATLAS_EDITION
 from detectors.taxonomy import family as taxonomy
+from monitor.alerts.guidance import guidance
 from monitor.alerts.words import TESTS, claim, measured, written
 from monitor.console.evidence import bars, large
 from monitor.console.explained import plots
@@ -65,6 +66,7 @@ def _sections(account: Account) -> Iterator[str]:
         "The numbers": _numbers(account),
         "Which test said what, and when": _words(account),
         "What would have kept it silent": _silence(account),
+        "Is it a false alarm?": _doubt(account),
         "What it may have got, and where it comes from": _facts(account),
         "What is missing on this page": _missing(account),
     }
@@ -143,6 +145,12 @@ def _silence(account: Account) -> str:
     heads = ("Number", "It was", "Silent with")
     told = "Each alone would have kept its test from gathering evidence, block for block. The nearest first."
     return table(told, heads, rows, heads[1:2])
+
+
+def _doubt(account: Account) -> str:
+    beside = guidance(account.finding)
+    told = f"Honest use that leaves the same trace: {beside.false_alarm} {beside.look}"
+    return tag("p", safe(told), klass="soft")
 
 
 def _facts(account: Account) -> str:

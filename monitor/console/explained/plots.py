@@ -112,7 +112,8 @@ def evalues(paths: Mapping[Test, Sequence[tuple[int, float]]], budget: float, op
     names = " · ".join(
         tag("span", safe("/".join(test)), klass=f"tag {COLOURS[at % len(COLOURS)]}") for at, test in enumerate(paths)
     )
-    told = f"E-values after {first} to {last} queries; {budget:,.0f} had to be beaten"
+    span = f"{first} to {last}" if first < last else f"{last}"
+    told = f"E-values after {span} queries; {budget:,.0f} had to be beaten"
     caption = tag("figcaption", names + safe(f". {told} (the broken line). The upright line: the finding opened."))
     return tag("figure", tag("svg", "".join(parts), height=TALL, role="img", aria_label=told) + caption)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from click import style
 
+from monitor.alerts.guidance import guidance
 from monitor.alerts.words import claim, measured, plain, written
 from monitor.console.evidence import large
 from monitor.console.explained.account import Account, Number, Silence, leading
@@ -34,6 +35,8 @@ def lines(account: Account) -> Iterator[str]:
     yield from _part("SILENT WITH", [f"{measured(s.feature)} {side(s)} {_number(s)}" for s in account.silences[:_SAID]])
     nearest = [account.nearest, *(f"departs in {one}" for one in account.departures)] if account.nearest else []
     yield from _part("NEAREST PROFILE", nearest)
+    beside = guidance(finding)
+    yield from _part("A FALSE ALARM IF", [beside.false_alarm, beside.look])
     yield from _part("MISSING", account.missing)
 
 
@@ -43,7 +46,9 @@ def rebuilt(account: Account) -> list[str]:
     place = f"{lineage.topic}-{lineage.partition}, {account.trace.records:,} records"
     match compared.verdict:
         case "same":
-            several = "the revision is" if compared.revisions == 1 else f"all {compared.revisions} revisions are"
+            several = {1: "the revision is", 2: "both revisions are"}.get(
+                compared.revisions, f"all {compared.revisions} revisions are"
+            )
             return [f"made again from {plain(place)}: {several} the same, bit for bit"]
         case "differs":
             return [f"made again from {plain(place)}, and not the same", *compared.differences, *compared.because]

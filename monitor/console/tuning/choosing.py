@@ -107,6 +107,16 @@ def alone(best: Choice, current: Choice) -> list[dict[str, float]]:
     return [{**current, name: value} for name, value in best.items() if value != current[name]]
 
 
+def one_less(best: Choice, current: Choice) -> list[dict[str, float]]:
+    """What would change but for one line each, where there are several: is each of them needed?
+
+    >>> one_less({"a": 1.0, "b": 2.0, "c": 3.0}, {"a": 0.0, "b": 0.0, "c": 3.0})
+    [{'a': 0.0, 'b': 2.0, 'c': 3.0}, {'a': 1.0, 'b': 0.0, 'c': 3.0}]
+    """
+    changed = [name for name, value in best.items() if value != current[name]]
+    return [{**best, name: current[name]} for name in changed] if len(changed) > 1 else []
+
+
 def lines(best: Measured, current: Measured, single: Sequence[Measured]) -> list[Line]:
     """The lines to be changed, each with what it does alone; `single` are the runs of `alone`, in its order."""
     names = [name for name, value in best.choice.items() if value != current.choice[name]]

@@ -33,13 +33,14 @@ def page(tuned: Tuned) -> str:
 
 
 def _lead(tuned: Tuned) -> str:
-    traffic, wish = tuned.traffic, tuned.wish
+    traffic = tuned.traffic
     days = [datetime.fromtimestamp(day * 86_400, UTC) for day in traffic.days]
     drills = sum(len(log.drills) for log in traffic.logs)
     span = f"{days[0]:%-d %b %Y} to {days[-1]:%-d %b %Y}"
     told = f"{traffic.queries:,} queries from {span}, replayed {len(tuned.runs)} times"
     told += f", with {drills:,} records of drills among them" if drills else ""
-    return f"{told}. Accepted: {wish.accept:g} named and {wish.accept_novelty:g} novel false findings."
+    unkept = "" if tuned.kept else " No choice keeps that: this comes nearest."
+    return f"{told}. Accepted: {tuned.accepted}.{unkept}"
 
 
 def _tiles(tuned: Tuned) -> Iterator[str]:

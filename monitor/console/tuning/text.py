@@ -51,6 +51,8 @@ def _days(tuned: Tuned) -> Iterator[str]:
 
 def _recommended(tuned: Tuned) -> Iterator[str]:
     yield ""
+    if not tuned.kept:
+        yield f"no choice keeps what is accepted ({tuned.accepted}): this comes nearest"
     if not tuned.lines:
         yield style("RECOMMENDED", bold=True) + "  nothing: what is in force is best of what was tried"
         return

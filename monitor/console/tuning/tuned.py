@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.config.settings import Settings
-from monitor.console.tuning.choosing import Gain, Line, alone, chosen, combined, gains, lines
+from monitor.console.tuning.choosing import Gain, Line, alone, chosen, combined, gains, lines, one_less
 from monitor.console.tuning.keeping import Kept, measured
 from monitor.console.tuning.measuring import Choice, Measured, Task
 from monitor.console.tuning.plan import changed, in_force, one_by_one, whole_grid
@@ -45,6 +45,19 @@ class Tuned:
         return {line.name: line.after for line in self.lines}
 
     @property
+    def accepted(self) -> str:
+        """What the operator accepts, in words."""
+        return (
+            f"{self.wish.accept:g} false findings per 1,000 clients a day, {self.wish.accept_novelty:g} of the novelty"
+            " tier"
+        )
+
+    @property
+    def kept(self) -> bool:
+        """Whether what is recommended keeps what the operator accepts; otherwise it only comes nearest."""
+        return self.best.rate <= self.wish.accept and self.best.novelty_rate <= self.wish.accept_novelty
+
+    @property
     def loosens(self) -> bool:
         """Whether an attacker gains anything by it."""
         return any(line.loosens for line in self.lines) or any(gain.worse for gain in self.total)
@@ -63,6 +76,11 @@ def tune(traffic: Traffic, settings: Settings, keys: Keys, wish: Wish, kept: Kep
     if not wish.grid:
         runs += play([combined(runs, current, wish.accept, wish.accept_novelty)])
     best = chosen(runs, current, wish.accept, wish.accept_novelty)
+    while less := one_less(best.choice, current.choice):  # a line that changes nothing is not recommended
+        runs += play(less)
+        before, best = best, chosen(runs, current, wish.accept, wish.accept_novelty)
+        if best.choice == before.choice:
+            break
     single = play(alone(best.choice, current.choice))
     every: dict[str, Measured] = {}
     for one in (*runs, *single):
@@ -79,6 +97,7 @@ def tree(tuned: Tuned) -> dict[str, Any]:
         "not_drilled": list(tuned.traffic.unfit),
         "current": _run(tuned.current),
         "best": _run(tuned.best),
+        "kept": tuned.kept,
         "runs": [_run(one) for one in tuned.runs],
         "changes": [
             {

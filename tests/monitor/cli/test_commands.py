@@ -450,6 +450,14 @@ def vars_of(row: object) -> dict[str, str]:
     return {name: getattr(row, name) for name in ("verdict", "text", "where", "mend")}
 
 
+def test_parameters_that_a_detector_does_not_take_are_told_before_the_start(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROBEWATCH__ENGINE__DETECTORS", '{"evasion": {"attack": 3}}')
+    lines = invoke("check", "--offline").stdout.splitlines()
+    assert "!!  detectors: the detector evasion has no parameter attack" in lines
+
+
 def test_nothing_set_is_told_as_well(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROBEWATCH__RUNTIME__STATE", str(tmp_path))
     result = invoke("check")

@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import split
 
 import pytest
 from installed import REPOSITORY, Invoke, metadata, run
@@ -23,6 +24,7 @@ LINK = "https://atlas.mitre.org/"
 @dataclass(frozen=True)
 class Demo:
     folder: Path
+    package: Path
     done: subprocess.CompletedProcess[str]
     findings: bytes
     labels: dict[str, Label]
@@ -52,7 +54,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     done = run(package, "demo", "--out", folder)
     first = (folder / "findings.ndjson").read_bytes()
     run(package, "demo", "--out", folder)
-    return Demo(folder, done, first, labels(recording(), load_keys(key)), (folder / "findings.ndjson").read_bytes())
+    return Demo(
+        folder, package, done, first, labels(recording(), load_keys(key)), (folder / "findings.ndjson").read_bytes()
+    )
 
 
 def test_it_runs_and_tells(demo: Demo) -> None:
@@ -85,6 +89,17 @@ def test_no_honest_client_of_a_known_kind_is_named(demo: Demo) -> None:
 
 def test_a_second_run_gives_the_same_bytes(demo: Demo) -> None:
     assert demo.again == demo.findings
+
+
+def test_a_finding_can_be_explained_with_what_lies_beside_it(demo: Demo) -> None:
+    [(finding, rest)] = re.findall(r"^  probewatch explain (\w+) (.*)$", demo.done.stdout, re.MULTILINE)
+    told = {one.finding[:12]: one for one in demo.parsed()}[finding]
+    assert not demo.labels[str(told.client)].attack  # an honest client that was named comes first
+    key = {"PROBEWATCH_KEY_FILE": str(demo.folder / "key.toml")}
+    result = run(demo.package, "explain", finding, *split(rest), **key)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "the same, bit for bit" in result.stdout
+    assert "A FALSE ALARM IF" in result.stdout
 
 
 def test_no_raw_name_leaves_the_recording(demo: Demo) -> None:

@@ -97,7 +97,7 @@ def test_a_finding_is_made_again_bit_for_bit_and_shown(tmp_path: Path, family: s
     assert "url(" not in text
     assert "mallory" not in text + result.output
     people = call("explain", revisions[0].finding, "--file", alerts, "--log", log)
-    assert re.search(r"(all \d+ revisions are|the revision is) the same, bit for bit", people.stdout)
+    assert re.search(r"(all \d+ revisions are|both revisions are|the revision is) the same, bit for bit", people.stdout)
     assert "SILENT WITH" in people.stdout
 
 

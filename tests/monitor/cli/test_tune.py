@@ -1,4 +1,6 @@
 import json
+import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,9 +13,9 @@ from installed import KEY
 
 from monitor.cli.root import root
 from monitor.config.trouble import Trouble
-from monitor.console.tuning import keeping
+from monitor.console.tuning import keeping, text
 from monitor.console.tuning.applying import edited
-from monitor.console.tuning.choosing import alone, chosen, gains, lines
+from monitor.console.tuning.choosing import alone, chosen, gains, lines, one_less
 from monitor.console.tuning.measuring import Caught, Measured
 from monitor.console.tuning.page import page
 from monitor.console.tuning.plan import one_by_one, whole_grid
@@ -194,6 +196,14 @@ def test_a_line_says_what_an_attacker_gains_by_it_alone() -> None:
     assert gains(NOW.caught, NOW.caught) == ()
 
 
+def test_a_line_that_changes_nothing_can_be_left_out() -> None:
+    both, one = run(0, 8, budget=0.3, vote_weight=0.05), run(0, 8, budget=0.3)
+    tried = one_less(both.choice, NOW.choice)
+    assert tried == [run(0, 8, vote_weight=0.05).choice, one.choice]
+    assert chosen([NOW, both, one], NOW, 1, 10) is one
+    assert one_less(one.choice, NOW.choice) == []
+
+
 def test_rates_and_their_bounds() -> None:
     none = run(0, 0)
     assert none.rate == 0
@@ -218,6 +228,18 @@ def test_a_page_of_a_loss_shows_it_in_red() -> None:
     tuned = Tuned(traffic, Wish({}, 1, 10), (NOW, best), NOW, best, told, gains(best.caught, NOW.caught))
     assert tuned.loosens
     assert 'class="truth wrong">evasion: 2 of 10 named no more' in page(tuned)
+    assert "comes nearest" not in page(tuned)
+    stricter = replace(tuned, wish=Wish({}, 1, -1))
+    assert "No choice keeps that: this comes nearest." in page(stricter)
+    assert any("no choice keeps what is accepted" in line for line in text.lines(stricter))
+
+
+def test_choices_that_come_to_the_same_do_not_hide_the_recommended_one() -> None:
+    best, same = run(0, 8, budget=0.3), run(0, 8, budget=0.3, vote_weight=0.5)
+    traffic = Traffic((Log(Path("a"), 0, 1),), {20_000: 1_000, 20_001: 1_000}, 5, {}, "d")
+    told = page(Tuned(traffic, Wish({}, 1, 10), (NOW, best, same), NOW, best, tuple(lines(best, NOW, [best])), ()))
+    drawn = re.findall(r'<circle[^>]*class="dot ?(\w*)', told)
+    assert drawn == ["", "low", "good"] * 2
 
 
 # --- applying ---------------------------------------------------------------------------------------------------------

@@ -185,6 +185,13 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
     assert both.origins.of(("engine", "budget")) == "default"
 
 
+def test_a_section_sets_nothing_but_what_stands_in_it(tmp_path: Path) -> None:
+    both = load(write(tmp_path, "[engine.known.m]\nsensitive_columns = ['race']\n"), {"PROBEWATCH__LOG": "{}"})
+    origins = {one.path: one.origin for one in show(both)}
+    assert origins["engine", "budget"] == origins["log", "level"] == "default"
+    assert origins["engine", "known", "m", "sensitive_columns"].endswith(":2")
+
+
 def test_lists_and_tables_come_as_json_from_the_environment() -> None:
     variables = {"PROBEWATCH__ENGINE__KNOWN": '{"Credit v2": {"sensitive_columns": ["race"]}}'}
     assert load(None, variables).settings.engine.known["Credit v2"].sensitive_columns == ("race",)
