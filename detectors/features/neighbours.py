@@ -204,7 +204,8 @@ def nearest(
     for query in range(first, count):
         ring = query % window
         rows[query - first] = pages[ring // PAGE] * PAGE + ring % PAGE
-    away(kind, packed, sketches.reshape(-1, sketches.shape[2]), rows[: count - first], far)
+    flat = sketches.reshape(len(sketches) * PAGE, sketches.shape[2])
+    away(kind, packed, flat, rows[: count - first], far)
     best, best_distance, total = -1, np.inf, 0.0
     for at in range(count - first):
         total += far[at]

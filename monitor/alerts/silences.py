@@ -2,7 +2,7 @@
 
 A finding that is kept back was computed like any other, and stays in the outbox. Times are those of the records, as a
 finding has them (`updated_at`): the same log under the same silences keeps the same findings back, however late it is
-read (decision 0030).
+read (decision 0023).
 """
 
 from __future__ import annotations

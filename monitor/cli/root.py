@@ -13,6 +13,9 @@ import click
 
 from monitor.config.trouble import Trouble, leaves
 
+# our matrices are small: threads for them wait busily beside the one that works, and cost more than they save
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # name -> module in this package that holds `command`, and the line of the overview; importing them all just to list
 # them would cost a second
 COMMANDS: Final = MappingProxyType(

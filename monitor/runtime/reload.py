@@ -1,7 +1,7 @@
 """New settings for a daemon that runs: read, compared, tried on the state of every partition, and only then taken.
 
 State goes over to engines with the new settings as it would at a start with them, by dump and restore; where one of
-them refuses, nothing has happened (decision 0031).
+them refuses, nothing has happened (decision 0024).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The shadow: engines with other detectors or settings, fed with the same queries, whose findings go into a file.
 
 It never holds the engines in force up for anything but its own time: what it cannot write is counted and lost, and a
-partition on which it fails has no shadow until the next start. Its snapshots are its own (decision 0032).
+partition on which it fails has no shadow until the next start. Its snapshots are its own (decision 0025).
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ CREATE TABLE tallies (kind TEXT NOT NULL, reason TEXT NOT NULL, n INTEGER NOT NU
     WITHOUT ROWID;
 """
 
-#: What people have said, beside the alerts: made wherever it is missing, and no part of the form (decision 0030).
+#: What people have said, beside the alerts: made wherever it is missing, and no part of the form (decision 0023).
 _OPERATOR: Final = """
 CREATE TABLE IF NOT EXISTS opinions (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

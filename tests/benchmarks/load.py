@@ -158,7 +158,7 @@ def placed(clients: int, partitions: int) -> list[int]:
     """The partition of each client, so that partitions get the same share of the records, as near as can be.
 
     >>> placed(7, 2)
-    [0, 1, 1, 0, 1, 0, 1]
+    [0, 1, 1, 1, 0, 1, 0]
     """
     loads = [(0.0, number) for number in range(partitions)]
     heapify(loads)

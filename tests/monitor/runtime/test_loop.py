@@ -4,7 +4,7 @@ import logging
 import os
 import random
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,10 @@ from standin import Log, ScriptedSource, make_engine, record
 from monitor.config.runtime import LogSettings, RuntimeSettings
 from monitor.config.sinks import OutboxSettings
 from monitor.config.trouble import Trouble
+from monitor.record import by_template
 from monitor.record.decode import Decoder
-from monitor.record.gathering import Query
+from monitor.record.gathering import Gathering, Input, Query
+from monitor.record.group import Group
 from monitor.record.raw import Partition
 from monitor.record.read_record import RecordReader
 from monitor.runtime.folder import SnapshotFolder
@@ -420,14 +422,20 @@ def test_a_stretch_that_cannot_be_read_is_a_dead_letter(tmp_path: Path) -> None:
 def test_a_record_on_which_the_decoder_fails_stops_neither_this_life_nor_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = RecordReader.read
+    read, together = RecordReader.read, by_template.inputs
 
     def failing(self: RecordReader, one: dict[str, Any], *others: Any) -> list[Query]:
         if one["input"]["vector"][0] == 13:
             raise ZeroDivisionError(one["client"])
         return read(self, one, *others)
 
+    def failing_together(group: Group, gathering: Gathering, *others: Any) -> Iterable[Input]:
+        if (gathering.numbers[group.span(("input", "vector"))[0]] == 13).any():
+            raise ZeroDivisionError(group.text)
+        return together(group, gathering, *others)
+
     monkeypatch.setattr(RecordReader, "read", failing)
+    monkeypatch.setattr(by_template, "inputs", failing_together)
     log = Log({P0: [record(f"client-{n % 3}", n) for n in range(40)]})
     Process(tmp_path, log, every=5).step(6)  # has come past it, and is killed
     process = Process(tmp_path, log, every=5)

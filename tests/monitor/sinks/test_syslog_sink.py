@@ -239,7 +239,7 @@ def test_what_is_too_long_is_cut_where_it_may_be() -> None:
         for message in receiver.wait(3):
             assert len(message) <= 2_048
             message.decode()
-        sink = SyslogSink("siem", settings(receiver.port, format="native", message_bytes=2_048))
+        sink = SyslogSink("siem", settings(receiver.port, format="native", message_bytes=4_096))
         refused, taken = sink.send([many, replace(EXAMPLE, evidence=())])
         sink.close()
         assert (refused.verdict, taken.verdict) == ("refused", "delivered")
