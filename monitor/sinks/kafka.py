@@ -81,7 +81,8 @@ class KafkaSink:
     def close(self) -> None:
         """Closes the connections; what was not acknowledged is given up, and comes again."""
         if self._producer is not None:
-            self._producer.close(timeout=0)
+            with suppress(said.KafkaError):  # that it gives something up it says by an error
+                self._producer.close(timeout=0)
             self._producer = None
 
     def _connected(self) -> kafka.KafkaProducer:

@@ -71,7 +71,7 @@ def test_a_zombie_writes_neither_state_nor_offsets(
 ) -> None:
     group = f'assignment = "{assignment}"\nrecords = 100'
     zombie, heir = daemons("zombie", kafka=group, pace=0.02), daemons("heir", kafka=group)
-    frozen = zombie.start(KillPoint(step, 4, 1, signal.SIGSTOP))
+    frozen = zombie.start(KillPoint(step, 2, 1, signal.SIGSTOP))
     wait_until(lambda: _stopped(frozen.pid), frozen.lines)
     heir.start()
     wait_until(read_all(scene, tmp_path / "snapshots"), lambda: heir.last.lines()[-5:])

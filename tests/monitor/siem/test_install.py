@@ -183,7 +183,8 @@ def secured(secured_elasticsearch: Any, tmp_path: Path) -> Iterator[tuple[str, W
 def test_with_security_the_writers_key_writes_and_cannot_do_more(secured: tuple[str, Wire], tmp_path: Path) -> None:
     address, admin = secured
     first = results(install(admin, "secured"))
-    assert (first["role of the writer"], first["data stream"]) == ("created", "created")
+    assert first["data stream"] == "created"
+    assert first["role of the writer"] in {"created", "unchanged"}  # other tests use this server too
     assert set(results(install(admin, "secured")).values()) == {"unchanged"}
     (tmp_path / "key").write_text(make_api_key(admin))
     keyed = section(address, api_key={"file": tmp_path / "key"})
