@@ -155,7 +155,7 @@ def test_only_tested_versions_of_the_client_are_hooked(version: str, tested: boo
 @pytest.mark.servers
 def test_a_segment_that_rotted_on_the_disk(start_kafka: Callable[..., Server]) -> None:
     server = start_kafka()
-    producer = KafkaProducer(bootstrap_servers=server.address)
+    producer = KafkaProducer(bootstrap_servers=server.address, linger_ms=1_000)  # ten records are one batch
     for first in (0, 10, 20):
         for number in range(first, first + 10):
             producer.send("rotten", b"record %d" % number)
