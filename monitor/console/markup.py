@@ -5,16 +5,47 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
+from string import Template
 from typing import Final
 
 from monitor.alerts.words import plain
 
+_FRAME: Final = Path(__file__).with_name("frame.html")
 _STYLE: Final = Path(__file__).with_name("style.css")
 
+Tile = tuple[str, str, str]  # what it is, its value, and what stands beside it
 
-def style() -> str:
-    """The style of all pages, for light and dark, wide and narrow, screen and paper; it goes into the page itself."""
-    return _STYLE.read_text(encoding="utf-8")
+
+def document(
+    *,
+    brand: str,
+    title: str,
+    headline: str,
+    lead: str,
+    tiles: Iterable[Tile],
+    body: str,
+    footer: str,
+    klass: str | None = None,
+    script: str = "",
+) -> str:
+    """A whole page in one file that loads nothing, for light and dark, wide and narrow, screen and paper. `body` and
+    `script` are HTML already, all else is text."""
+    return Template(_FRAME.read_text(encoding="utf-8")).substitute(
+        style=_STYLE.read_text(encoding="utf-8"),
+        brand=safe(brand),
+        title=safe(title),
+        headline=safe(headline),
+        lead=safe(lead),
+        tiles="\n".join(_tile(*one) for one in tiles),
+        body=body,
+        footer=safe(footer),
+        klass="" if klass is None else f' class="{safe(klass)}"',
+        script=script,
+    )
+
+
+def _tile(name: str, value: str, beside: str) -> str:
+    return tag("div", tag("dt", safe(name)) + tag("dd", safe(value) + tag("small", safe(beside))))
 
 
 def safe(value: object) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -14,14 +14,23 @@ from detectors.taxonomy import family as taxonomy
 from monitor.alerts.words import claim, number, striking
 from monitor.console.cases import Account, Case, Kind, Missed, main_evidence
 from monitor.console.evidence import panel
-from monitor.console.markup import link, safe, style, table, tag
+from monitor.console.markup import Tile, document, link, safe, table, tag
 from monitor.console.play import Played
 from monitor.console.recordings import Label
 from monitor.console.story import got, unheard
 from monitor.console.timeline import timeline
 from monitor.console.words import KINDS, short
 
-_TEMPLATE: Final = Path(__file__).with_name("page.html")
+_BODY: Final = Path(__file__).with_name("page.html")
+_FOOTER: Final = (
+    f"Everything on this page is in this file: it loads nothing. Links lead to MITRE ATLAS {ATLAS_EDITION}. Clients are"
+    " pseudonyms, made with the key beside this file; raw names and raw inputs are not kept."
+)
+#: On paper every row shows its evidence.
+_UNFOLDED: Final = """<script>
+addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
+</script>
+"""
 _HEADS: Final = ("Severity", "Client", "Attack family", "Model", "Risk", "Queries until named", "Why")
 _COMMANDS: Final = (
     "probewatch demo                                       this page again",
@@ -38,12 +47,7 @@ def page(played: Played, found: Sequence[Case], held: Account, labels: Mapping[s
     traffic = played.traffic
     clients = {client for case in named for client in case.clients}
     headline = f"{len(clients)} of {traffic.clients:,} clients were named as attackers, and {held.caught} of them were"
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=safe(f"probewatch: {headline}"),
-        style=style(),
-        headline=safe(headline),
-        lead=safe(_lead(played)),
-        tiles="\n".join(_tiles(played, found, held)),
+    body = Template(_BODY.read_text(encoding="utf-8")).substitute(
         timeline=timeline(traffic, found),
         cases=_cases(found, labels),
         honest_lead=safe(_honest_lead(held)),
@@ -53,7 +57,16 @@ def page(played: Played, found: Sequence[Case], held: Account, labels: Mapping[s
         first=FIRST_BLOCK,
         how=safe(_how(played)),
         commands="\n".join(safe(line) for line in _COMMANDS),
-        edition=safe(ATLAS_EDITION),
+    )
+    return document(
+        brand="probewatch",
+        title=f"probewatch: {headline}",
+        headline=headline,
+        lead=_lead(played),
+        tiles=_tiles(played, found, held),
+        body=body,
+        footer=_FOOTER,
+        script=_UNFOLDED,
     )
 
 
@@ -66,18 +79,16 @@ def _lead(played: Played) -> str:
     )
 
 
-def _tiles(played: Played, found: Sequence[Case], held: Account) -> Iterator[str]:
+def _tiles(played: Played, found: Sequence[Case], held: Account) -> tuple[Tile, ...]:
     named = {client for case in found if case.named for client in case.clients}
     novel = {client for case in found if not case.named for client in case.clients} - named
-    rows = (
+    return (
         ("Attackers named", f"{held.caught} of {held.attackers}", f"{held.rightly} under the right family"),
         ("Honest clients named", f"{held.accused} of {held.honest}", f"{len(held.kinds)} kinds of honest use"),
         ("Findings", f"{len(played.findings):,}", f"in {len(found):,} cases"),
         ("New kinds of traffic", f"{len(novel):,}", "clients, in a tier of their own"),
         ("Speed", f"{played.rate:,.0f}", f"queries a second, {played.seconds:.1f} s in all"),
     )
-    for name, value, beside in rows:
-        yield tag("div", tag("dt", safe(name)) + tag("dd", safe(value) + tag("small", safe(beside))))
 
 
 def _cases(found: Sequence[Case], labels: Mapping[str, Label]) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from string import Template
 from typing import Final
 
 from detectors.taxonomy import ATLAS_EDITION
@@ -16,39 +14,38 @@ from monitor.console.explained import plots
 from monitor.console.explained.account import Account, Number, leading
 from monitor.console.explained.text import STREAMS, rebuilt, side
 from monitor.console.explained.tracing import Test, who
-from monitor.console.markup import facts, link, safe, style, table, tag
+from monitor.console.markup import Tile, document, facts, link, safe, table, tag
 from monitor.formats.native import moment
 
-_TEMPLATE: Final = Path(__file__).with_name("page.html")
+_FOOTER: Final = (
+    f"Clients are pseudonyms, inputs are sketches: neither names nor inputs are on this page. ATLAS {ATLAS_EDITION}."
+)
 
 
 def page(account: Account) -> str:
     """The whole page. Everything that comes from records is escaped."""
     finding = account.finding
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=safe(f"probewatch: {finding.title}, {who(finding)[:8]}"),
-        style=style(),
-        severity=safe(finding.severity),
-        headline=safe(finding.title),
-        lead=safe(finding.reason),
-        tiles="\n".join(_tiles(account)),
-        rebuilt=_rebuilt(account),
-        sections="\n".join(_sections(account)),
-        edition=safe(ATLAS_EDITION),
+    return document(
+        brand="probewatch explain",
+        title=f"probewatch: {finding.title}, {who(finding)[:8]}",
+        headline=finding.title,
+        lead=finding.reason,
+        tiles=_tiles(account),
+        body="\n".join((_rebuilt(account), *_sections(account))),
+        footer=_FOOTER,
+        klass=finding.severity,
     )
 
 
-def _tiles(account: Account) -> Iterator[str]:
+def _tiles(account: Account) -> tuple[Tile, ...]:
     finding = account.finding
-    rows = (
+    return (
         ("Severity", finding.severity, f"risk {finding.risk:.0f} of 100"),
         ("Client", who(finding)[:8], f"model {finding.model}"),
         ("Opened after", f"{finding.queries:,}", "queries"),
         ("E-value", large(finding.evalue), f"{large(finding.budget)} had to be beaten"),
         ("Status", finding.status, f"revision {finding.revision}, {moment(finding.updated_at)[:16]}Z"),
     )
-    for name, value, beside in rows:
-        yield tag("div", tag("dt", safe(name)) + tag("dd", safe(value) + tag("small", safe(beside))))
 
 
 def _rebuilt(account: Account) -> str:

@@ -4,31 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from string import Template
 from typing import Final
 
 from detectors.taxonomy import family as taxonomy
-from monitor.console.markup import safe, style, table, tag
+from monitor.console.markup import Tile, document, safe, table, tag
 from monitor.console.tuning import plots
 from monitor.console.tuning.choosing import Line
 from monitor.console.tuning.measuring import Measured
 from monitor.console.tuning.tuned import Tuned
 
-_TEMPLATE: Final = Path(__file__).with_name("page.html")
+_FOOTER: Final = (
+    "Whoever is not labelled, and plays no drill, is taken for honest: a finding about an attacker whom nobody knows of"
+    " counts as an accusation in vain. Rates are per 1,000 clients a day, a client counted on every day on which it"
+    " came."
+)
 
 
 def page(tuned: Tuned) -> str:
     """The whole page."""
     changes = len(tuned.lines)
     headline = f"{changes} setting{'s' * (changes != 1)} to change" if changes else "Nothing to change"
-    return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
-        title=safe(f"probewatch: {headline}"),
-        style=style(),
-        headline=safe(headline),
-        lead=safe(_lead(tuned)),
-        tiles="\n".join(_tiles(tuned)),
-        sections="\n".join(_sections(tuned)),
+    return document(
+        brand="probewatch tune",
+        title=f"probewatch: {headline}",
+        headline=headline,
+        lead=_lead(tuned),
+        tiles=_tiles(tuned),
+        body="\n".join(_sections(tuned)),
+        footer=_FOOTER,
     )
 
 
@@ -43,17 +46,15 @@ def _lead(tuned: Tuned) -> str:
     return f"{told}. Accepted: {tuned.accepted}.{unkept}"
 
 
-def _tiles(tuned: Tuned) -> Iterator[str]:
+def _tiles(tuned: Tuned) -> tuple[Tile, ...]:
     now, best = tuned.current, tuned.best
-    rows = (
+    return (
         ("Attackers named", f"{best.found} of {best.attackers}", f"in force: {now.found}"),
         ("Queries until half are", _delay(best), f"in force: {_delay(now)}"),
         ("False, named", f"{best.rate:.3g}", f"in force: {now.rate:.3g}; promised: {best.choice['engine.budget']:g}"),
         ("False, novelty", f"{best.novelty_rate:.3g}", f"in force: {now.novelty_rate:.3g}"),
         ("Clients a day", f"{tuned.traffic.client_days / max(len(tuned.traffic.days), 1):,.0f}", "on average"),
     )
-    for name, value, beside in rows:
-        yield tag("div", tag("dt", safe(name)) + tag("dd", safe(value) + tag("small", safe(beside))))
 
 
 def _sections(tuned: Tuned) -> Iterator[str]:
