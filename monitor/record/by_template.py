@@ -6,7 +6,7 @@ What is read here is what would have been read there, bit for bit: a property te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import repeat
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from monitor.record.times import FIRST, LAST
 from monitor.record.times import LARGEST as MOST
 
 TEMPLATES: Final = 1_024  # that are remembered; then they are learnt anew
+FEWEST: Final = 16  # records of a template in a batch that are worth it: below, columns cost more than the general way
 LESSONS: Final = 8  # templates that are learnt from one batch, at most: an attacker can write as many as records
 _REQUEST: Final = ("logprobs", "top_k", "temperature", "max_tokens", "stream")
 
@@ -54,36 +55,43 @@ class TemplateReader:
         """The query of each record, None where it has to go the general way; and its unknown fields, (n,)."""
         data, starts = joined([*payloads, b"\0"])
         slots = slots_of(data, starts[:-1], self._key)
-        self._learn(slots.rows, examine)
         gathering.numbers = slots.numbers
         found: list[Query | None] = [None] * len(payloads)
         unknown, text = np.zeros(len(payloads), np.int64), data.tobytes().decode("latin-1")
-        marks, many = slots.rows["template"], slots.rows["many"]
-        for mark in set(marks.tolist()):
-            known = self._known.get(mark)
-            places = np.flatnonzero((marks == mark) & (many == (0 if known is None else len(known.allowed))))
-            if known is None or not len(places):
-                continue
+        for known, places in self._groups(slots.rows, examine):
             group = Group(slots, data, text, known, places)
             for place, query in zip(places.tolist(), self._queries(group, data, log_times, gathering), strict=True):
                 found[place] = query
             unknown[places[group.good]] = known.unknown
         return found, unknown
 
-    def _learn(self, rows: Any, examine: Examine) -> None:
-        """Find out what the new templates of a batch hold, the most frequent ones first."""
-        marks, first, many = np.unique(rows["template"], return_index=True, return_counts=True)
-        new = [
-            at for at in np.argsort(-many, kind="stable").tolist() if marks[at] and int(marks[at]) not in self._known
-        ]
-        for at in new[:LESSONS]:
-            read = examine(int(first[at]))
-            if read is not None:
-                if len(self._known) >= TEMPLATES:
-                    self._known.clear()
-                row = int(first[at])
-                made = template(read[0], int(rows[row]["many"]), int(rows[row]["keys"]), read[1])
-                self._known[int(marks[at])] = None if made is None or made.keys > self._limits.keys else made
+    def _groups(self, rows: Any, examine: Examine) -> Iterator[tuple[Template, Ints]]:
+        """The templates of which there are enough records, and where those are; what new ones hold is found out."""
+        marks, first, which, many = np.unique(
+            rows["template"], return_index=True, return_inverse=True, return_counts=True
+        )
+        lessons = 0
+        for at in np.argsort(-many, kind="stable").tolist():
+            mark = int(marks[at])
+            if many[at] < FEWEST:
+                return
+            if mark and mark not in self._known and lessons < LESSONS:
+                lessons += 1
+                self._learn(mark, rows[first[at]], examine(int(first[at])))
+            known = self._known.get(mark)
+            if known is not None:
+                places = np.flatnonzero((which.reshape(-1) == at) & (rows["many"] == len(known.allowed)))
+                if len(places):
+                    yield known, places
+
+    def _learn(self, mark: int, row: Any, read: tuple[Any, int] | None) -> None:
+        """Remember what a template holds, of which a record was read the general way, if it was good."""
+        if read is None:
+            return
+        if len(self._known) >= TEMPLATES:
+            self._known.clear()
+        made = template(read[0], int(row["many"]), int(row["keys"]), read[1])
+        self._known[mark] = None if made is None or made.keys > self._limits.keys else made
 
     def _queries(
         self, group: Group, data: NDArray[np.uint8], log_times: Ints, gathering: Gathering

@@ -1,4 +1,4 @@
-"""The slow path: finds the words for a record that the fast path did not understand."""
+"""The slow path: finds the words for a record that was not understood."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads one parsed record, typed exactly as the schema says, into flat tuples: the fast path.
+"""Reads one parsed record, typed exactly as the schema says, into flat tuples: the general way.
 
 Whatever it does not expect it calls Unfamiliar, and the schema (wire.py) finds the words for it. `seen` counts the
 keys that were understood: equal to the colons in the text of the record, there was no unknown key and none twice.

@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 
 from detectors.sketch.dense import DENSE_MOST
+from monitor.record.by_template import FEWEST
 from monitor.record.decode import Decoder
 from monitor.record.raw import Partition, RawBatch
 
@@ -21,12 +22,13 @@ _INPUTS: Final[tuple[dict[str, Any], ...]] = (
 
 
 def warm_up(decoder: Decoder) -> None:
-    """Decode one record of each kind. Takes seconds where the compiled kernels are not cached on disk yet."""
+    """Decode records of each kind. Takes seconds where the compiled kernels are not cached on disk yet."""
     payloads = [
         orjson.dumps(
             {"client": "-", "model": "-", "time": _NOON, "input": one, "output": {"probabilities": [1.0], "text": "a"}}
         )
         for one in _INPUTS
     ]
+    payloads = [payload for payload in payloads for _ in range(FEWEST)]  # so that they are read by templates, too
     nowhere = np.full(len(payloads), -1, np.int64)
     decoder.decode(RawBatch(Partition("", 0), payloads, nowhere, nowhere, 0))

@@ -1,6 +1,6 @@
 """The record as the outside world writes it: the schema, its documentation, and the words for what is wrong with one.
 
-The fast path (read_record.py) reads the same record without this; a property test holds the two together. Meaning
+The readers (read_record.py) read the same record without this; a property test holds the two together. Meaning
 (ranges, sizes, times) is checked there, types and required fields here.
 """
 

@@ -23,6 +23,13 @@ from monitor.record.slots import DEPTH, FLOATS, INTS, MOST_SLOTS, SLOT, slots_of
 from monitor.record.template import template
 from monitor.record.times import rfc3339
 
+
+@pytest.fixture(autouse=True)
+def few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that small batches show what large ones do."""
+    monkeypatch.setattr(by_template, "FEWEST", 1)
+
+
 LIMITS = Limits(text=150, elements=40, columns=6, classes=8)
 IMAGE = {"shape": [2, 2], "datatype": "UINT8", "data": base64.b64encode(bytes(4)).decode()}
 USUAL: list[dict[str, Any]] = [
@@ -212,6 +219,13 @@ def test_templates_of_an_attacker_have_a_ceiling(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(by_template, "TEMPLATES", LESSONS)
     decoder.decode(batch([dumps(record(y=1))]))
     assert len(decoder._templates._known) == 1 < TEMPLATES
+
+
+def test_too_few_of_a_template_go_the_general_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_template, "FEWEST", 3)
+    few, enough = dumps(record(x=1)), dumps(record(y=1))
+    assert taken(few, enough, few, enough, enough) == 3
+    same(few, enough, few, enough, enough)
 
 
 def test_a_bad_record_does_not_spoil_its_template() -> None:
