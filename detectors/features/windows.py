@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.features.changes import Mark, as_rows, places, ragged, taken
-from detectors.features.layout import ENTRY, HEADER, PAGE, TRAIL, headers, window_pages
+from detectors.features.layout import ENTRY, HEADER, PAGE, TRAIL, window_pages
 from detectors.features.neighbours import sketch_bytes
 from detectors.features.renaming import Renaming
 from detectors.features.walk import State
@@ -307,7 +307,7 @@ class Windows:
         self.state.entries[taken], self.state.sketches[taken] = arrays["entries"], arrays["sketches"]
         own = (self.names, self.groups, self.last, self.capital, self.peak, *self.state[:3])
         for array, name in zip(own, SLOTTED, strict=True):
-            array[:clients] = headers(arrays[name]) if name == "headers" else arrays[name]
+            array[:clients] = arrays[name]
         self._line_up(range(clients), arrays["aside"])
         self.state.control[1], self.evicted, self.lost = arrays["counts"].tolist()
         self._go_on(arrays)
@@ -320,7 +320,7 @@ class Windows:
         slots, state = self._come(arrays), self.state
         own = (self.names, self.groups, self.last, self.capital, self.peak, state.headers, state.classes)
         for array, name in zip(own, CHANGED, strict=True):
-            array[slots] = headers(arrays[name]) if name == "headers" else arrays[name]
+            array[slots] = arrays[name]
         count, before, room = state.headers["count"][slots], arrays["before"], self._pages * PAGE
         self._add_pages(slots, (np.minimum(count, room) + PAGE - 1) // PAGE)
         owner, number = ragged(np.maximum(before, count - TRAIL), count)

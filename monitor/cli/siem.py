@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -169,10 +169,7 @@ def install(
     if dry_run:
         _print(wanted(server_from(whose)))
         return
-    with ExitStack() as open_:
-        wire, dashboards = _wires(open_, chosen, to.kibana)
-        server = search.server(wire)
-        _ask(yes, wanted(server), chosen.hosts)
+    with _agreed(to, chosen, wanted, yes) as (wire, dashboards, server):
         _tell(search.install(wire, chosen.namespace, days, keep, server), json)
         if dashboards is not None:
             _tell(kibana.install(dashboards, server.product, to.space, not no_rule), json)
@@ -246,10 +243,7 @@ def uninstall(to: Target, data: bool, no_rule: bool, dry_run: bool, whose: str, 
     if dry_run:
         _print(wanted(server_from(whose)))
         return
-    with ExitStack() as open_:
-        wire, dashboards = _wires(open_, chosen, to.kibana)
-        server = search.server(wire)
-        _ask(yes, wanted(server), chosen.hosts)
+    with _agreed(to, chosen, wanted, yes) as (wire, dashboards, server):
         if dashboards is not None:
             _tell(kibana.uninstall(dashboards, server.product, to.space, not no_rule), json)
         _tell(search.uninstall(wire, namespace, server), json)
@@ -287,6 +281,21 @@ def _wires(
 
     wire = open_.enter_context(Wire(settings))
     return wire, None if kibana is None else open_.enter_context(Wire(analyst or settings, "Kibana", kibana))
+
+
+@contextmanager
+def _agreed(
+    to: Target, chosen: ElasticsearchSettings, wanted: Callable[[Server], Iterable[Request]], yes: bool
+) -> Iterator[tuple[Wire, Wire | None, Server]]:
+    """Wires to the server and to its dashboards, and which server that is, once somebody has agreed to what is wanted
+    of it."""
+    from monitor.siem.install import server
+
+    with ExitStack() as open_:
+        wire, dashboards = _wires(open_, chosen, to.kibana)
+        found = server(wire)
+        _ask(yes, wanted(found), chosen.hosts)
+        yield wire, dashboards, found
 
 
 def _reader(open_: ExitStack, to: Target, settings: ElasticsearchSettings, writer: Wire) -> Wire:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from monitor.alerts.finding import Finding
+from monitor.engine.partition import EngineStats
 from monitor.formats.native import moment
 from monitor.runtime.partitions import Partitions
 
@@ -45,9 +46,11 @@ class Live:
             if one.revision == 1 and one.evidence:
                 self._led[f"{one.evidence[0].detector}/{one.evidence[0].test}"] += 1
 
-    def write(self, partitions: Partitions, lags: Mapping[str, int], event_lag: float | None) -> None:
-        """Writes the page anew."""
-        now, stats = self._clock(), partitions.stats()
+    def write(
+        self, partitions: Partitions, stats: Sequence[EngineStats], lags: Mapping[str, int], event_lag: float | None
+    ) -> None:
+        """Writes the page anew; `stats` are those of the partitions."""
+        now = self._clock()
         queries, then = self._before
         self._before = (self._queries, now)
         looking = now - self._visited < WATCHED

@@ -133,9 +133,9 @@ class Watch:
         event_lag = self._clocks.wall() - self._newest / 1e6 if self._newest else None
         if event_lag is not None:
             metrics.event_lag.set(event_lag)
-        self._pulse.live.write(partitions, {str(one): lag for one, lag in lags.items()}, event_lag)
-        self._ask(metrics)
         stats = partitions.stats()
+        self._pulse.live.write(partitions, stats, {str(one): lag for one, lag in lags.items()}, event_lag)
+        self._ask(metrics)
         metrics.clients.set(sum(one.clients for one in stats))
         metrics.evicted.set(sum(one.evicted for one in stats))
         metrics.suspects_evicted.set(sum(one.suspects_evicted for one in stats))

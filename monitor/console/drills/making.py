@@ -29,7 +29,7 @@ _PLAYERS: Final[Mapping[str, Mapping[str, Player]]] = MappingProxyType(
     {
         "inversion": {DENSE: pictures.inversion},
         "attribute-inference": {ROWS: tables.attribute_inference},
-        "property-inference": {DENSE: pictures.property_inference, ROWS: tables.property_inference},
+        "property-inference": {DENSE: volumes.property_inference, ROWS: volumes.property_inference},
         "membership-inference": {DENSE: pictures.membership, ROWS: tables.membership},
         "extraction": {DENSE: pictures.extraction, ROWS: tables.extraction},
         "evasion": {DENSE: pictures.evasion, ROWS: tables.evasion},

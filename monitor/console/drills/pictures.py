@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from scipy import ndimage
 
-from monitor.console.drills.service import Service
+from monitor.console.drills.service import ACCOUNTS, Service
 from monitor.console.drills.templates import Floats
-
-ACCOUNTS: Final = 5  # that a campaign has
 
 
 def _planes(ask: Service) -> tuple[int, int, int]:
@@ -72,14 +68,6 @@ def extraction(ask: Service) -> None:
     """Noise of varying grain, to be answered."""
     while True:
         ask(_smooth(ask, 10))
-
-
-def property_inference(ask: Service) -> None:
-    """One ordered set of inputs, for one version after the other."""
-    probes, own = ask.draw(40), ask.template.version or "1"
-    while True:
-        for version in (own, f"{own}-drill"):
-            ask(probes, version=version)
 
 
 def membership(ask: Service) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from monitor.console.drills.families import ROWS
 from monitor.console.drills.templates import Floats, Json, Template
 
+ACCOUNTS: Final = 5  # that a campaign has
 _RIDGE: Final = 0.02  # of the mean variance of the inputs
 _SURE: Final = 0.9  # mean certainty of the stand-in on the sample
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
-from monitor.console.drills.service import Service
+from monitor.console.drills.service import ACCOUNTS, Service
 from monitor.console.drills.templates import Column, Floats
-
-ACCOUNTS: Final = 5  # that a campaign has
 
 
 def _any(ask: Service, column: Column, count: int) -> Floats:
@@ -34,14 +30,6 @@ def extraction(ask: Service) -> None:
     """Rows from nowhere: every column evenly over its domain."""
     while True:
         ask(np.stack([_any(ask, column, 10) for column in ask.template.columns], axis=1))
-
-
-def property_inference(ask: Service) -> None:
-    """One ordered set of rows, for one version after the other."""
-    probes, own = ask.draw(40), ask.template.version or "1"
-    while True:
-        for version in (own, f"{own}-drill"):
-            ask(probes, version=version)
 
 
 def membership(ask: Service) -> None:

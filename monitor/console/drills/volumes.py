@@ -1,4 +1,4 @@
-"""Drills that any input can have: volume, and refused keys."""
+"""Drills that any input can have: volume, refused keys, and the same inputs for one version after the other."""
 
 from __future__ import annotations
 
@@ -34,3 +34,11 @@ def access(ask: Service) -> None:
         for key in range(KEYS):
             ask.account = key
             ask(ask.draw(1), status=401)
+
+
+def property_inference(ask: Service) -> None:
+    """One ordered set of inputs, for one version after the other."""
+    probes, own = ask.draw(40), ask.template.version or "1"
+    while True:
+        for version in (own, f"{own}-drill"):
+            ask(probes, version=version)
