@@ -45,8 +45,8 @@ class KafkaSink:
         security(settings.encryption, settings.login)
 
     def send(self, alerts: Sequence[Finding], doubtful: Collection[str] = ()) -> list[Outcome]:
-        """Sends the alerts in their order. Brokers refuse records in batches: where one was refused, each of its
-        neighbours is sent once more, alone."""
+        """Sends the alerts in their order. A refusal ends an idempotent producer, and with it those behind
+        the refused one: each of them is sent once more, alone."""
         self._last = {}
         outcomes = self._batch(alerts)
         if len(alerts) == 1:
@@ -99,6 +99,7 @@ class KafkaSink:
                 request_timeout_ms=int(settings.timeout_s * 1000),
                 max_block_ms=int(settings.timeout_s * 1000),
                 linger_ms=0,
+                batch_size=0,  # a record each: the client never finishes a flush of a batch that it had to split
                 metrics_enabled=False,
             )
         return self._producer

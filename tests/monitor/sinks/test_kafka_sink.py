@@ -88,6 +88,15 @@ def test_one_alert_that_is_too_large_costs_no_other(kafka: Server, topic: Callab
 
 
 @pytest.mark.servers
+def test_alerts_that_are_too_large_together_only_all_arrive(kafka: Server, topic: Callable[..., str]) -> None:
+    name = topic(max_message_bytes="3000")
+    sink = KafkaSink("bus", settings(kafka.address, name, compression="none"))
+    assert {one.verdict for one in sink.send(several(60))} == {"delivered"}
+    assert len(records(kafka, name)) == 60
+    sink.close()
+
+
+@pytest.mark.servers
 def test_a_topic_that_is_not_there_holds_and_is_not_made(kafka: Server) -> None:
     sink = KafkaSink("bus", settings(kafka.address, "no-such-topic-of-alerts", timeout_s=2))
     [outcome] = sink.send([EXAMPLE])
