@@ -17,7 +17,7 @@ SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit kernels coverage servers integration docs suite deployment audit sbom format pages manual chaos fuzz soak bench $(BENCHES:%=bench-%) bench-detection bench-studies constraints clean
+.PHONY: help demo test lint types layers unit kernels bounds coverage servers integration docs suite deployment audit sbom format pages manual chaos fuzz soak bench $(BENCHES:%=bench-%) bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -44,6 +44,9 @@ unit: .venv/dev ## Tests without servers and without the commands of the manual;
 
 kernels: .venv/dev ## Kernels uncompiled, so that their branches are counted.
 	NUMBA_DISABLE_JIT=1 $(PYTEST) $(BOTH) $(COVER) --cov-report= $(KERNELS)
+
+bounds: .venv/dev ## Kernels with every index checked, over their own tests and the recorded scenes; five minutes.
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR=.cache-bounds $(PYTEST) tests/detectors tests/monitor/engine tests/monitor/record tests/test_golden.py
 
 coverage: kernels ## Branches of detectors and engine that their own tests reach.
 	$(PYTEST) $(BOTH) -m 'not servers and not docs and not deployment and not chaos' $(COVER) --cov-append $(REACHED) \

@@ -171,7 +171,7 @@ def remember(index: Index, latest: Latest, number: int, codes: NDArray[np.int64]
         place, oldest = -1, 0
         for at in range(BUCKET):
             held = bucket[at]
-            if held > number - ROOM and latest.clients[held % RING] == own:
+            if held > max(-1, number - ROOM) and latest.clients[held % RING] == own:
                 place = at
             if held < bucket[oldest]:
                 oldest = at

@@ -252,6 +252,16 @@ def test_the_buckets_can_be_filled_anew() -> None:
     assert stream.feed([2], dense(base + 0.001)).partner[0] == 0
 
 
+def test_nothing_is_read_behind_a_ring_that_still_grows() -> None:
+    memory = np.full(RING, 5, np.uint64)  # what stands behind the ring is the client's own key, as after a move
+    latest = Latest(memory[:40], dense(np.zeros((40, 24))))
+    index, codes = kinship.index(DENSE, 64), np.zeros(TABLES, np.int64)
+    for number in range(2):
+        memory[number] = 5 + number
+        kinship.remember(index, latest, number, codes)
+    assert index.buckets[0, 0].tolist() == [0, 1] + [-1] * (BUCKET - 2)
+
+
 def test_the_same_patch_on_different_bases() -> None:
     stream = Stream(DENSE, sketch_bytes(DENSE, 0), known(24, pictures(200)))
     segments = RANDOM.integers(1, 256, (2, SEGMENTS)).astype(np.uint8)
