@@ -121,6 +121,7 @@ def test_a_library_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_partition_that_cannot_be_erased(monkeypatch: pytest.MonkeyPatch) -> None:
     partitions = object.__new__(Partitions)
     monkeypatch.setattr(Partitions, "save", lambda *_: None)
+    monkeypatch.setattr(Partitions, "saved", lambda *_, **__: {})
     with pytest.raises(Trouble, match="q-0 is not erased: the snapshot cannot be written"):
         forgetting._write_anew(Partition("q", 0), partitions, None)  # type: ignore[arg-type]
 

@@ -13,6 +13,11 @@ def nested(name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
     return {f"{name}/{key}": array for key, array in arrays.items()}
 
 
+def copied(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """The same arrays, which do not change any more: for those that kernels write into."""
+    return {name: array.copy() for name, array in arrays.items()}
+
+
 def inside(name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """The arrays that `nested` put under that name."""
     return {key.removeprefix(f"{name}/"): array for key, array in arrays.items() if key.startswith(f"{name}/")}

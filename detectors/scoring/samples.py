@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.features.renaming import Renaming
+from detectors.scoring.nesting import copied
 
 ROOM: Final = 2_048  # sketches kept, the latest ones
 MARK: Final = np.dtype([("client", "u8"), ("met", "u8"), ("label", "u2"), ("own", "f4")])
@@ -59,7 +60,8 @@ class Samples:
     def dump(self) -> dict[str, NDArray[Any]]:
         """What is in use, as arrays."""
         used = len(self)
-        return {"sketches": self.sketches[:used], "marks": self.marks[:used], "seen": np.array([self.seen])}
+        kept = {"sketches": self.sketches[:used], "marks": self.marks[:used]}
+        return {**copied(kept), "seen": np.array([self.seen])}
 
     def load(self, arrays: dict[str, NDArray[Any]]) -> None:
         """Take over what `dump` gave. ValueError where the shapes do not fit."""

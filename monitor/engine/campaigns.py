@@ -21,7 +21,7 @@ from detectors.features.kinship import EXACT, ORDER, RING, ROOM, Links
 from detectors.features.renaming import Renaming, key_of
 from detectors.features.rhythm import MATES, Rhythm
 from detectors.scoring.kinships import Meetings
-from detectors.scoring.nesting import inside, nested
+from detectors.scoring.nesting import copied, inside, nested
 from monitor.engine.bank import Bank
 from monitor.engine.clock import advance
 from monitor.engine.grouped import Context, Grouped, Roster, Turn
@@ -273,7 +273,7 @@ class Campaigns:
             "names": np.frombuffer(json.dumps(names).encode(), np.uint8),
             "clock": np.array([self._clock, self._since]),
             **nested("kinship", self.kinship.dump()),
-            **nested("rhythm", self.rhythm._asdict()),
+            **nested("rhythm", copied(self.rhythm._asdict())),
             "suspected": self.suspected.dump(),
             **nested("ties", self.ties.dump()),
             **nested("grouped", self.grouped.dump(marks)),

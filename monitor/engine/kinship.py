@@ -15,7 +15,7 @@ from detectors.features.layout import ENTRY
 from detectors.features.renaming import Renaming
 from detectors.features.windows import PSEUDONYM, SLOT_STEP
 from detectors.scoring import kinships
-from detectors.scoring.nesting import inside, nested
+from detectors.scoring.nesting import copied, inside, nested
 from detectors.sketch.queries import DENSE, ROWS, TEXT
 from monitor.engine.step import Shape, Step
 
@@ -140,8 +140,8 @@ class Kinship:
         return {
             "number": np.array([self.number]),
             **nested("known", kinships.dump(self.known)),
-            **{name: array[:used] for name, array in zip(RING_OF, self._ring, strict=True)},
-            **nested("index", self._index._asdict()),
+            **{name: array[:used].copy() for name, array in zip(RING_OF, self._ring, strict=True)},
+            **nested("index", copied(self._index._asdict())),
         }
 
     def load(self, arrays: Arrays) -> None:

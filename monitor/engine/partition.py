@@ -256,7 +256,8 @@ class PartitionEngine:
         return self.dump(marks)
 
     def dump(self, marks: Marks = NO_MARKS) -> dict[str, NDArray[Any]]:
-        """All state, as arrays: what `restore` needs. With marks, what `changes` says."""
+        """All state, as arrays: what `restore` needs. With marks, what `changes` says. They stay as they are while the
+        engine goes on: a snapshot is written meanwhile."""
         views = [
             {"model": view.model, "kind": view.shape.kind, "width": view.shape.width, "columns": view.shape.columns}
             for view in self._views.values()

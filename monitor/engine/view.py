@@ -336,7 +336,7 @@ class View:
         """Everything, as arrays; of windows with a mark only what changed since."""
         return {
             "numbers": np.array([self.next_refit, self._owed, self._tellers], np.int64),
-            "least": self._least,
+            "least": self._least.copy(),
             "floors": np.stack([stream.floors for stream in self.streams]),
             "labels": self.labels.dump(),
             "versions": self.versions.dump(),

@@ -6,6 +6,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from threading import Event
 from types import FrameType
@@ -59,8 +60,9 @@ def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
     decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine), load_erasures(settings, keys))
     make = engine_maker(settings, keys, known)
     config = config_hash(settings, digests(known))
-    partitions = _partitions(settings, keys, make, config, clocks, metrics)
     with ExitStack() as stack:
+        executor = stack.enter_context(ThreadPoolExecutor(1, "snapshots"))
+        partitions = _partitions(settings, keys, make, config, clocks, metrics, executor)
         stack.enter_context(only_process(settings.runtime.state))
         account(audit_path(settings), settings, keys.epoch)
         outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)
@@ -107,7 +109,7 @@ def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
 
 
 def _partitions(
-    settings: Settings, keys: Keys, make: EngineMaker, config: str, clocks: Clocks, metrics: Metrics
+    settings: Settings, keys: Keys, make: EngineMaker, config: str, clocks: Clocks, metrics: Metrics, executor: Executor
 ) -> Partitions:
     return Partitions(
         make,
@@ -119,6 +121,7 @@ def _partitions(
         former_epoch=None if keys.former is None else key_name(keys.former),
         rebuild=settings.runtime.rebuild_records,
         beside=shadow_of(settings, keys, clocks.steady, metrics),
+        executor=executor,
     )
 
 

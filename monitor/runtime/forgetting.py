@@ -136,7 +136,8 @@ def _everything(settings: Settings, shelf: Shelf) -> Iterator[tuple[str, bytes]]
 def _write_anew(partition: Partition, partitions: Partitions, store: Generations) -> None:
     """Save the partition as a whole, and remove every generation before."""
     try:
-        if partitions.save(partition) is not None:
+        partitions.save(partition)
+        if partition in partitions.saved(wait=True):
             store.purge(partition)
             return
         reason = "the snapshot cannot be written"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from monitor.alerts.finding import Finding
@@ -67,7 +67,9 @@ class Loop:
             with self._watch.turn():
                 self.step()
         self._work()
-        self._save(self._partitions.due(seconds=0, records=0))
+        for partition in self._due(seconds=0, records=0):
+            self._partitions.save(partition)
+        self._commit(wait=True)
 
     def renew(self, decoder: Decoder, settings: RuntimeSettings) -> None:
         """Goes on with these, from the next batch on."""
@@ -80,7 +82,7 @@ class Loop:
         self._arrived.extend(self._source.poll(self._settings.poll_seconds))
         self._watch.polled(self._source, self._partitions)
         self._pause_while(not self._work())
-        self._save(self._partitions.due(self._settings.snapshot_seconds, self._settings.snapshot_records))
+        self._save()
 
     def _follow(self, change: Assignment) -> None:
         """Forgets what is somebody else's now, and takes over what is ours."""
@@ -147,20 +149,30 @@ class Loop:
         self._paused = full
         self._watch.full(full)
 
-    def _save(self, partitions: Iterable[Partition]) -> None:
-        """Snapshots, then the commit. The state of a partition whose findings are not safe is ahead of its offset, and
-        must not be saved; neither must one that the group has given away while we stood still (decision 0018), which
-        is asked once for all that are due."""
+    def _save(self) -> None:
+        """Begins the next snapshot that is due, and commits what is written. A large one is written while we go on."""
+        if not self._partitions.busy:
+            for partition in self._due(self._settings.snapshot_seconds, self._settings.snapshot_records):
+                if not self._partitions.busy:
+                    self._partitions.save(partition)
+        self._commit(wait=False)
+
+    def _due(self, seconds: float, records: int) -> list[Partition]:
+        """Partitions of which a snapshot can be taken now. The state of one whose findings are not safe is ahead of its
+        offset, and must not be saved; neither must one that the group has given away while we stood still (decision
+        0018), which is asked once for all of them."""
         unsafe = None if self._unsafe is None else self._unsafe.partition
-        due = [partition for partition in partitions if partition != unsafe]
+        due = [partition for partition in self._partitions.due(seconds, records) if partition != unsafe]
         ours = self._source.confirm(due) if due else ()
-        saved: dict[Partition, int] = {}
         for partition in due:
             if partition not in ours:
                 self._partitions.postpone(partition)
                 log.warning("no snapshot: the group does not count the partition as ours", extra=_named(partition))
-            elif (offset := self._partitions.save(partition)) is not None:
-                saved[partition] = offset
+        return [partition for partition in due if partition in ours]
+
+    def _commit(self, *, wait: bool) -> None:
+        """Commits the offsets whose snapshots are written."""
+        saved = self._partitions.saved(wait=wait)
         if saved and not self._source.commit(saved):
             log.warning("offsets not committed; the partitions have moved, or the group is changing")
 

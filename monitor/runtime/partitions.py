@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from monitor.engine.changes import joined
 from monitor.record.raw import Partition
 from monitor.runtime.generations import program
 from monitor.runtime.metrics import Metrics
+from monitor.runtime.saving import Inline, Saving
 from monitor.runtime.snapshots import Arrays, FencedError, Refused, Snapshot, SnapshotStore
 from monitor.sources.protocol import Bounds, Quarantined
 
@@ -59,7 +61,7 @@ class Beside(Protocol):
         ...
 
     def save(self, partition: Partition, next_offset: int) -> None:
-        """The engine was saved, with everything before this offset."""
+        """The engine is being saved, with everything before this offset."""
         ...
 
 
@@ -67,8 +69,8 @@ class Beside(Protocol):
 class _Held:
     engine: PartitionEngine
     next_offset: int | None  # None: nothing read yet, and no snapshot
-    saved_at: float
-    unsaved: int  # records since the last snapshot
+    saved_at: float  # when the state of the last snapshot was copied, or one has failed
+    unsaved: int  # records since that state
     told: int = 0  # what is found before this offset was found before
     marks: Marks | None = None  # where the engine stood at the last snapshot of ours; None: the next one is whole
     postponed: bool = False  # the last attempt failed: records alone do not make the next one due
@@ -79,10 +81,23 @@ class _Held:
         return self.next_offset is not None and self.next_offset < self.told
 
 
+class _Copied(NamedTuple):
+    """A state that is being written: whose, up to where it has read, how many records more than the one before, when it
+    was copied, and where the engine stood."""
+
+    partition: Partition
+    held: _Held
+    next_offset: int
+    records: int
+    at: float
+    marks: Marks
+
+
 class Partitions:
     """The engines of our partitions. `key_epoch` names the key, `config_hash` the settings under which they run;
     `former_epoch` is the key before, whose state may be gone on from. `clock` counts seconds and never goes back;
-    `rebuild` is the most records that are read again where no snapshot fits; `beside` is told of everything."""
+    `rebuild` is the most records that are read again where no snapshot fits; `beside` is told of everything;
+    `executor` writes snapshots, in one thread at most."""
 
     def __init__(
         self,
@@ -96,9 +111,12 @@ class Partitions:
         former_epoch: str | None = None,
         rebuild: int = 0,
         beside: Beside | None = None,
+        executor: Executor | None = None,
     ) -> None:
         self._make = make
         self._store = store
+        self._saving: Saving[_Copied] = Saving(store, Inline() if executor is None else executor)
+        self._saved: dict[Partition, int] = {}  # whose offsets nobody has asked for yet
         self._clock = clock
         self._metrics = metrics
         self._config_hash = config_hash
@@ -117,6 +135,7 @@ class Partitions:
         """Takes a partition over from its newest usable snapshot; the offset to read from, None where there is no
         snapshot and the group's own offset counts. With `bounds` of the log, state that cannot be read is built again
         from it."""
+        self._settle()
         try:
             self._store.take(partition)
         except OSError as problem:
@@ -136,6 +155,7 @@ class Partitions:
         """Forgets a partition that is somebody else's now, with all that was not saved of it."""
         self.standings.pop(str(partition), None)
         self.origins.pop(str(partition), None)
+        self._saved.pop(partition, None)
         if self._beside is not None:
             self._beside.drop(partition)
         if self._held.pop(partition, None) is not None:
@@ -163,52 +183,86 @@ class Partitions:
         held.next_offset = next_offset
         held.unsaved += records
 
-    def due(self, seconds: float, records: int) -> Iterator[Partition]:
-        """Partitions with something new whose last snapshot is so many seconds or records ago."""
-        now = self._clock()
+    def due(self, seconds: float, records: int) -> list[Partition]:
+        """Partitions with something new whose last snapshot is so many seconds or records ago, the oldest first."""
+        now, found = self._clock(), []
         for partition, held in self._held.items():
             many = held.unsaved >= records and not held.postponed
             if held.unsaved and not held.rebuilding and (many or now - held.saved_at >= seconds):
-                yield partition
+                found.append(partition)
+        return sorted(found, key=lambda one: self._held[one].saved_at)
 
     def postpone(self, partition: Partition) -> None:
         """The snapshot that is due cannot be taken now; it is tried again after the time between two snapshots."""
         held = self._held[partition]
         held.saved_at, held.postponed = self._clock(), True
 
-    def save(self, partition: Partition) -> int | None:
-        """Saves state and offset as one; the offset, None where that failed (the old snapshot stands, and reading goes
-        on: nothing is lost but time at the next start)."""
+    @property
+    def busy(self) -> bool:
+        """Whether a snapshot is being written, so that the next one has to wait."""
+        self._look(wait=False)
+        return self._saving.about is not None
+
+    def save(self, partition: Partition) -> None:
+        """Copies state and offset as one, and has them written; `saved` says what came of it. Waits for the one that is
+        being written. Where that fails the old snapshot stands, and reading goes on: nothing is lost but time at the
+        next start."""
+        self._settle()
         held = self._held[partition]
         if held.next_offset is None:
-            return None
-        self.postpone(partition)  # for the case of a failure: a full disk is not asked at every step
+            return
         standings = [one.tree() for one in held.engine.standings()]
         self.standings[str(partition)] = standings
         told = held.marks if held.marks is not None and held.engine.tells(held.marks) else None
         partial = told is not None and self._store.follows(partition)
         arrays = held.engine.changes(told) if partial and told is not None else held.engine.dump()
         about = (partition, held.next_offset, self._config_hash, self._key_epoch)
-        marks, held.marks = held.engine.marks(), None
-        try:
-            self._store.save(Snapshot(*about, arrays, standings, partial))
-        except OSError as problem:
-            fenced = isinstance(problem, FencedError)
-            self._metrics.snapshots.labels("fenced" if fenced else "failed").inc()
-            log.error(
-                "snapshot failed; offsets are not committed",
-                extra={"partition": str(partition), "error": problem.strerror},
-            )
-            return None
-        held.unsaved, held.marks, held.postponed = 0, marks, False
+        copied = _Copied(partition, held, held.next_offset, held.unsaved, self._clock(), held.engine.marks())
+        held.marks = None
+        self._saving.begin(Snapshot(*about, arrays, standings, partial), copied)
         if self._beside is not None:
             self._beside.save(partition, held.next_offset)
+
+    def saved(self, *, wait: bool = False) -> dict[Partition, int]:
+        """Offsets of the partitions that are still ours and were saved since this was asked last; with `wait`, after
+        the one that is being written."""
+        self._look(wait=wait)
+        saved, self._saved = self._saved, {}
+        return {partition: offset for partition, offset in saved.items() if partition in self._held}
+
+    def _settle(self) -> None:
+        self._look(wait=True)
+
+    def _look(self, *, wait: bool) -> None:
+        """Takes down what came of the snapshot that was being written, if that is over."""
+        ended = self._saving.ended(wait=wait)
+        if ended is None:
+            return
+        copied, problem = ended
+        ours = self._held.get(copied.partition) is copied.held
+        if problem is not None:
+            self._failed(copied, problem, ours)
+            return
         self._metrics.snapshots.labels("saved").inc()
-        return held.next_offset
+        if ours:
+            held = copied.held
+            held.saved_at, held.unsaved, held.marks = copied.at, held.unsaved - copied.records, copied.marks
+            held.postponed = False
+            self._saved[copied.partition] = copied.next_offset
+
+    def _failed(self, copied: _Copied, problem: OSError, ours: bool) -> None:
+        self._metrics.snapshots.labels("fenced" if isinstance(problem, FencedError) else "failed").inc()
+        if ours:
+            self.postpone(copied.partition)  # a full disk is not asked at every step
+        log.error(
+            "snapshot failed; offsets are not committed",
+            extra={"partition": str(copied.partition), "error": problem.strerror},
+        )
 
     def renew(self, make: EngineMaker, config_hash: str) -> None:
         """Goes on with engines of another make, each with the state of the one before it; ValueError with the reason
         where one of them refuses that state: then nothing has changed."""
+        self._settle()
         fresh = {partition: make(partition, held.engine.dump()) for partition, held in self._held.items()}
         for partition, engine in fresh.items():
             self._held[partition].engine, self._held[partition].marks = engine, None
@@ -220,6 +274,7 @@ class Partitions:
 
     def forget(self, names: Iterable[bytes]) -> None:
         """Erases clients or addresses from all engines."""
+        self._settle()
         for name in names:
             for held in self._held.values():
                 held.engine.forget(name)

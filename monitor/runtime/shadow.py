@@ -131,6 +131,7 @@ class Shadow:
         with self._alone(partition):
             self._partitions.advance(partition, max(next_offset, self._told.get(partition, 0)), 1)
             self._partitions.save(partition)
+            self._partitions.saved(wait=True)
 
     @contextmanager
     def _alone(self, partition: Partition) -> Iterator[None]:

@@ -30,6 +30,8 @@ STEPS = (
     "monitor.runtime.partitions:Partitions.advance",
     "monitor.runtime.loop:Loop._save",
     "monitor.runtime.partitions:Partitions.save",
+    "monitor.runtime.partitions:Partitions.saved",
+    "monitor.runtime.loop:Loop._commit",
     "monitor.runtime.folder:SnapshotFolder.save",
     "monitor.sources.kafka:KafkaSource.commit",
     "monitor.sinks.worker:Worker.step",

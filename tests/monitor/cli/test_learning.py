@@ -117,7 +117,8 @@ def save(config: Path, log: Path) -> Partitions:
     for batch in batches([log], Tally()):
         partitions.feed(here, decoder.decode(batch).queries)
         partitions.advance(here, batch.next_offset, len(batch))
-    assert partitions.save(here) is not None
+    partitions.save(here)
+    assert here in partitions.saved(wait=True)
     return partitions
 
 
