@@ -69,6 +69,14 @@ class Watch:
             self._gauges_at = now
             self._gauges(source, partitions)
 
+    def alive(self) -> None:
+        """Something that takes long has come a step further."""
+        self._pulse.beat()
+
+    def failed(self, outcome: str) -> None:
+        """An engine has failed, and this came of it."""
+        self._metrics.engine_failures.labels(outcome).inc()
+
     def now(self) -> int:
         """Microseconds since 1970, for what the log has no time for."""
         return int(self._clocks.wall() * 1e6)
