@@ -31,9 +31,9 @@ class Fault:
         return cls(type(problem).__name__, *(own or places or [("?", 0)])[-1])
 
     @property
-    def told(self) -> dict[str, str | int]:
+    def told(self) -> dict[str, str]:
         """For a line of the log."""
-        return {"error": self.kind, "module": self.module, "line": self.line}
+        return {"error": self.kind, "place": f"{self.module}, line {self.line}"}
 
     def __str__(self) -> str:
         return f"{self.kind} in {self.module}, line {self.line}"

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
@@ -16,6 +15,7 @@ from monitor.engine.changes import joined
 from monitor.record.raw import Partition
 from monitor.runtime.generations import program
 from monitor.runtime.metrics import Metrics
+from monitor.runtime.sifting import copied
 from monitor.runtime.snapshots import Arrays, FencedError, Refused, Snapshot, SnapshotStore
 from monitor.sources.protocol import Bounds, Quarantined
 
@@ -165,11 +165,11 @@ class Partitions:
 
     def copied(self, partition: Partition) -> Arrays:
         """The state of its engine, which later queries do not change."""
-        return _copied(self._held[partition].engine.dump())
+        return copied(self._held[partition].engine.dump())
 
     def spare(self, partition: Partition, arrays: Arrays) -> PartitionEngine:
         """Another engine in that state."""
-        return self._make(partition, _copied(arrays))
+        return self._make(partition, copied(arrays))
 
     def put_back(self, partition: Partition, arrays: Arrays) -> None:
         """Throws the state of its engine away for a copy of before."""
@@ -333,7 +333,7 @@ class State:
     def __init__(self, partitions: Partitions, partition: Partition) -> None:
         self._partitions, self._partition = partitions, partition
 
-    def feed(self, queries: Queries) -> list[Finding]:
+    def judge(self, queries: Queries) -> list[Finding]:
         """As `Partitions.feed`."""
         return self._partitions.feed(self._partition, queries)
 
@@ -344,10 +344,6 @@ class State:
     def put_back(self, arrays: Arrays) -> None:
         """As `Partitions.put_back`."""
         self._partitions.put_back(self._partition, arrays)
-
-
-def _copied(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    return {name: array.copy() for name, array in arrays.items()}
 
 
 def reasons(refused: list[Refused]) -> tuple[str, ...]:

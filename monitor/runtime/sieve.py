@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
-from monitor.config.trouble import Trouble
 from monitor.record.decode import Decoded
 from monitor.record.raw import Partition, RawBatch
-from monitor.record.rejected import Rejected
 from monitor.runtime.faults import NOT_THEIRS, Fault
 from monitor.runtime.partitions import Partitions
-from monitor.runtime.sifting import Sifting
+from monitor.runtime.sifting import Sifting, broken, prove, without
 from monitor.runtime.snapshots import Arrays
 from monitor.runtime.watch import Watch
 from monitor.sources.protocol import Bounds
 
 log = logging.getLogger(__name__)
 
-ENGINE_FAILED: Final = "engine-failed"
 ROUNDS: Final = 8  # times that a partition goes back in a row without getting past what is in doubt
 
 
@@ -63,7 +60,7 @@ class Sieve:
             if doubt is None:
                 return decoded, self._partitions.feed(partition, queries)
             certain = int(np.searchsorted(queries.offset, doubt.first))
-            found = self._partitions.feed(partition, queries.span(0, certain))
+            found = self._partitions.feed(partition, queries.span(0, certain)) if certain else []
             rest, more = self._sifted(batch, decoded, queries.span(certain, len(queries)), doubt)
         except NOT_THEIRS:
             raise
@@ -92,7 +89,7 @@ class Sieve:
         self._watch.failed("gone-back")
         if doubt.rounds > ROUNDS:
             what = f"the engine fails, and each time on other records: {fault}"
-            raise _trouble(what, partition, first)
+            raise broken(what, partition, first)
 
     def _sifted(
         self, batch: RawBatch, decoded: Decoded, queries: Queries, doubt: _Doubt
@@ -109,7 +106,7 @@ class Sieve:
             if not doubt.culprits:
                 self._watch.failed("not-again")
                 log.warning("the engine did not fail again", extra={"partition": str(partition)})
-        return (_without(batch, decoded, sifting.aside) if sifting.aside else decoded), found
+        return without(batch, decoded, sifting.aside), found
 
     def _tell(self, partition: Partition, sifting: Sifting) -> None:
         for offset, fault in sifting.culprits.items():
@@ -120,26 +117,4 @@ class Sieve:
             log.error("records beside too many on which the engine fails are set aside", extra=about)
 
     def _prove(self, batch: RawBatch, state: Arrays) -> None:
-        """Trouble where an engine in that state fails on our own queries as well."""
-        try:
-            self._partitions.spare(batch.partition, state).feed(self._sample())
-        except NOT_THEIRS:
-            raise
-        except Exception as problem:  # noqa: BLE001  (told as what it is)
-            what = f"the engine fails on whatever it is fed: {Fault.of(problem)}"
-            raise _trouble(what, batch.partition, int(batch.offsets[0])) from None
-
-
-def _trouble(what: str, partition: Partition, offset: int) -> Trouble:
-    mend = (
-        "install the program anew, and take detectors out that are not ours; where that does not help, move the newest"
-        " snapshots of the partition away. No offset was committed"
-    )
-    return Trouble(what=what, where=f"{partition}, from offset {offset}", mend=mend)
-
-
-def _without(batch: RawBatch, decoded: Decoded, aside: dict[int, str]) -> Decoded:
-    """The batch as if those records could not have been read, with the reason."""
-    sizes = dict(zip(batch.offsets.tolist(), map(len, batch.payloads), strict=True))
-    set_aside = [Rejected(batch.partition, at, ENGINE_FAILED, why, sizes[at]) for at, why in sorted(aside.items())]
-    return replace(decoded, queries=decoded.queries.without(list(aside)), rejected=[*decoded.rejected, *set_aside])
+        prove(self._partitions.spare(batch.partition, state), self._sample(), batch)
