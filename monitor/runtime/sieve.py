@@ -57,7 +57,7 @@ class Sieve:
         partition, queries = batch.partition, decoded.queries
         doubt = self._doubts.get(partition)
         try:
-            if doubt is None:
+            if doubt is None or not len(queries) or queries.offset[-1] < doubt.first:
                 return decoded, self._partitions.feed(partition, queries)
             certain = int(np.searchsorted(queries.offset, doubt.first))
             found = self._partitions.feed(partition, queries.span(0, certain)) if certain else []
@@ -100,7 +100,7 @@ class Sieve:
             found = sifting.through(queries)
         doubt.culprits += len(sifting.culprits)
         self._tell(partition, sifting)
-        if len(queries) and queries.offset[-1] >= doubt.last:
+        if queries.offset[-1] >= doubt.last:
             del self._doubts[partition]
             self._partitions.keep(partition)
             if not doubt.culprits:

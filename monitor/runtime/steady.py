@@ -65,15 +65,16 @@ class SteadyEngine(Generic[F]):
     def feed(self, batch: RawBatch) -> tuple[Decoded, list[Finding]]:
         """The batch without what cannot be used, and what is found in it. Trouble where no record is to blame for a
         failure."""
-        decoded = self._decoder.decode(batch)
+        decoded, most = self._decoder.decode(batch), BATCHES
         try:
             found = self.judge(decoded.queries)
         except NOT_THEIRS:
             raise
         except Exception:  # noqa: BLE001  (whatever it is, the other records are used)
             decoded, found = self._sifted(batch, decoded)
+            most = 1  # the way back is short, should it fail again soon
         self._since.append(decoded.queries)
-        if len(self._since) >= BATCHES:
+        if len(self._since) >= most:
             self._copy, self._since = (self.copied(), deepcopy(self.follower)), []
         return decoded, found
 

@@ -133,7 +133,7 @@ def quiet(folder: Path, culprits: set[int], **given: int) -> list[Any]:
 CULPRITS_OF_ONE_LOG = {3, 50, 51, 77, 119}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     culprits=st.sets(st.integers(0, 119), max_size=12),
     lives=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 30), st.integers(1, 60)), max_size=4),
@@ -153,7 +153,7 @@ def test_killed_anywhere_it_finds_what_the_log_without_them_gives(
 
 
 def test_it_is_told_without_a_word_of_the_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    life = Life(tmp_path, ScriptedSource(made(CULPRITS_OF_ONE_LOG), 20))
+    life = Life(tmp_path, ScriptedSource(made(CULPRITS_OF_ONE_LOG), 20), every=60)
     life.finish()
     told = [one for one in caplog.records if one.getMessage().startswith("a record on which the engine fails")]
     assert Counter(one.__dict__["offset"] for one in told) == dict.fromkeys(CULPRITS_OF_ONE_LOG, 2)
