@@ -16,6 +16,7 @@ from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.health import Pulse
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
+from monitor.runtime.sifting import ENGINE_FAILED
 from monitor.sources.protocol import Quarantined, Source
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,7 @@ class Watch:
         metrics.queries.inc(len(queries))
         for record in decoded.rejected:
             metrics.rejected.labels(record.reason).inc()
+        self._pulse.live.failed(sum(record.reason == ENGINE_FAILED for record in decoded.rejected))
         self._found(findings)
         self._pulse.live.fed(len(queries))
         self._pulse.tap.offer(queries, batch.partition)
