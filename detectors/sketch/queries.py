@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,3 +162,14 @@ class Queries:
         """The queries from `start` to `stop`; the tables stay whole, and rows lead into them as before."""
         names = (field.name for field in fields(self) if field.name not in _TABLES)
         return replace(self, **{name: getattr(self, name)[start:stop] for name in names})
+
+    def without(self, offsets: Sequence[int]) -> Queries:
+        """All but the queries of the records at those offsets; the tables stay whole."""
+        left = np.flatnonzero(~np.isin(self.offset, offsets))
+        named = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _TABLES}
+        return replace(self, **{name: _at(column, left) for name, column in named.items()})
+
+
+def _at(column: Any, places: NDArray[np.int64]) -> Any:
+    """Those of a column, which is an array or a list."""
+    return column[places] if isinstance(column, np.ndarray) else [column[at] for at in places.tolist()]

@@ -30,7 +30,7 @@ from monitor.record.refusal import Refused
 from monitor.record.rejected import Rejected
 
 _INTACT: Final[Mapping[int, str]] = {}
-_MACHINE: Final = (MemoryError, OSError, ImportError)  # no record is to blame for these
+MACHINE: Final = (MemoryError, OSError, ImportError)  # no record is to blame for these
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Decoder:
         """The columns of a batch. Never raises for anything that stands in a record."""
         try:
             return self._decode(batch, _INTACT)
-        except _MACHINE:
+        except MACHINE:
             raise
         except Exception:  # noqa: BLE001  (whatever it is, the stream goes on)
             return self._decode(batch, self._failing(batch, 0, len(batch)))
@@ -76,7 +76,7 @@ class Decoder:
         the record."""
         try:
             self._decode(_cut(batch, slice(start, stop)), _INTACT)
-        except _MACHINE:
+        except MACHINE:
             raise
         except Exception as problem:  # noqa: BLE001  (told as the reason)
             if stop - start < 2:

@@ -25,6 +25,7 @@ REASONS: Final = {
     "time-skew": "further from the log's own time than the limit",
     "bad-envelope": "a CloudEvents envelope without a usable record in it",
     "decoder-failed": "a fault of this program: it failed on the record, which is set aside; please report it",
+    "engine-failed": "a fault of this program: judging the record failed, which is set aside; please report it",
 }
 
 

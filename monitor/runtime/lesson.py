@@ -15,6 +15,8 @@ from monitor.record.raw import Partition
 from monitor.runtime.engines import bank_of
 from monitor.runtime.fingerprints import load_all
 from monitor.runtime.replay import Tally, batches
+from monitor.runtime.snapshots import Arrays
+from monitor.runtime.steady import Nobody, SteadyEngine
 from monitor.sources.protocol import Progress
 
 PLACE: Final = Partition("learn", 0)
@@ -33,12 +35,18 @@ def hear(
     read.
     """
     decoder = Decoder(keys, Limits.of(settings.records))
-    engine = PartitionEngine(PLACE, settings.engine, bank_of(settings, keys, load_all(settings.engine, keys)))
+    bank = bank_of(settings, keys, load_all(settings.engine, keys))
+
+    def make(arrays: Arrays | None) -> PartitionEngine:
+        of = (PLACE, settings.engine, bank)
+        return PartitionEngine(*of) if arrays is None else PartitionEngine.restore(*of, arrays)
+
+    steady = SteadyEngine(make, decoder, Nobody())
     for batch in batches(paths, tally, progress):
-        decoded = decoder.decode(batch)
+        decoded, findings = steady.feed(batch)
         tally.records += len(batch)
         tally.queries += len(decoded.queries)
         tally.rejected.update({record.offset: record.reason for record in decoded.rejected}.values())
-        tally.findings += sum(finding.revision == 1 for finding in engine.feed(decoded.queries))
-    tally.learning = set(engine.stats().learning)
-    return engine
+        tally.findings += sum(finding.revision == 1 for finding in findings)
+    tally.learning = set(steady.engine.stats().learning)
+    return steady.engine

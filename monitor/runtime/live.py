@@ -28,6 +28,7 @@ class Live:
         self._led: Counter[str] = Counter()  # as many as there are tests, at most
         self._queries, self._before = 0, (0, clock())
         self._visited = -WATCHED
+        self._failed = 0
         self.page: Mapping[str, Any] = {}
 
     def visit(self) -> Mapping[str, Any]:
@@ -38,6 +39,10 @@ class Live:
     def fed(self, queries: int) -> None:
         """So many queries went through."""
         self._queries += queries
+
+    def failed(self, records: int) -> None:
+        """So many records were set aside, because judging them failed."""
+        self._failed += records
 
     def found(self, findings: Sequence[Finding]) -> None:
         """Revisions of findings were made."""
@@ -57,6 +62,7 @@ class Live:
         self.page = {
             "rate": round((self._queries - queries) / (now - then), 1) if now > then else 0.0,
             "queries": self._queries,
+            "engine_failed": self._failed,
             "lag": dict(lags),
             "event_lag_seconds": None if event_lag is None else round(event_lag, 1),
             "clients": sum(one.clients for one in stats),

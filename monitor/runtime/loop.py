@@ -2,8 +2,8 @@
 
 poll -> decode -> feed -> accept into the outbox -> snapshot of state and offset, as one -> commit.
 
-What a crash undoes is read again from the last snapshot and makes the same findings with the same ids, which the
-outbox has already. An offset is committed only when everything before it is safe.
+What a crash undoes, or a failure of an engine (sieve.py), is read again from the last snapshot and makes the same
+findings with the same ids, which the outbox has already. An offset is committed only when everything before it is safe.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from monitor.record.decode import Decoder
 from monitor.record.raw import Partition
 from monitor.record.rejected import Rejected
 from monitor.runtime.partitions import Partitions
+from monitor.runtime.sieve import EngineFailed, Sieve
+from monitor.runtime.warmup import made_up
 from monitor.runtime.watch import Watch
 from monitor.sinks.outbox import Outbox
 from monitor.sources.protocol import Arrival, Assignment, Quarantined, Source
@@ -57,6 +59,7 @@ class Loop:
         self._outbox = outbox
         self._settings = settings
         self._watch = watch
+        self._sieve = Sieve(partitions, lambda: self._decoder.decode(made_up()).queries, watch)
         self._arrived: deque[Arrival] = deque()  # read, and not fed yet
         self._unsafe: _Fed | None = None  # fed, and not in the outbox yet
         self._paused = False
@@ -88,6 +91,7 @@ class Loop:
         """Forgets what is somebody else's now, and takes over what is ours."""
         for partition in change.lost:
             self._partitions.drop(partition)
+            self._sieve.drop(partition)
         self._arrived = deque(arrival for arrival in self._arrived if arrival.partition not in change.lost)
         if self._unsafe is not None and self._unsafe.partition in change.lost:
             self._unsafe = None  # whoever has the partition now makes these findings again
@@ -109,17 +113,26 @@ class Loop:
             self._complain(trouble)
             return True
 
-    def _feed(self, arrival: Arrival) -> _Fed:
+    def _feed(self, arrival: Arrival) -> _Fed | None:
+        """What is to be safe before the arrival counts; None where the engine failed, and the arrival comes again."""
         if isinstance(arrival, Quarantined):
             told = [self._partitions.missed(arrival, self._watch.now())] if arrival.lost else []
             self._watch.quarantined(arrival, told)
             return _Fed(arrival.partition, arrival.next_offset, 1, told, (_letter(arrival),), {})
         begun = self._watch.begin()
-        decoded = self._decoder.decode(arrival)
-        findings = self._partitions.feed(arrival.partition, decoded.queries)
+        try:
+            decoded, findings = self._sieve.feed(arrival, self._decoder.decode(arrival))
+        except EngineFailed:
+            self._go_back(arrival.partition)
+            return None
         self._watch.fed(arrival, decoded, findings, begun)
         kept = self._outbox.contents(decoded.rejected, arrival) if decoded.rejected else {}
         return _Fed(arrival.partition, arrival.next_offset, len(arrival), findings, decoded.rejected, kept)
+
+    def _go_back(self, partition: Partition) -> None:
+        """Forgets what has arrived of a partition, and reads again from where its state is whole."""
+        self._arrived = deque(arrival for arrival in self._arrived if arrival.partition != partition)
+        self._source.seek(partition, self._sieve.back(partition, self._source.bounds(partition)))
 
     def _accepted(self) -> bool:
         """Whether everything that was fed is safe in the outbox; where it is not, it is tried now."""

@@ -32,6 +32,11 @@ class Metrics:
         self.received_bytes = self._counter("record_bytes_received", "Bytes of those records.")
         self.decoded = self._counter("records_decoded", "Records that became queries.")
         self.rejected = self._counter("records_rejected", "Records that could not be used.", "reason")
+        self.engine_failures = self._counter(
+            "engine_failures",
+            "Times that an engine failed and its partition went back, and that it did not fail again.",
+            "outcome",
+        )
         self.quarantined = self._counter(
             "stretches_quarantined", "Stretches of a log that could not be read.", "reason"
         )

@@ -34,7 +34,7 @@ def _daemon(settings: Settings, running: Running) -> Tree:
         told |= {"alive": ask(settings, "/healthz")[0] == 200, "ready": live["ready"]}
     except Trouble as trouble:
         return told | {"alive": False, "ready": False, "what": trouble.what}
-    kept = ("rate", "queries", "event_lag_seconds", "clients", "models", "learning", "state_bytes")
+    kept = ("rate", "queries", "event_lag_seconds", "clients", "models", "learning", "state_bytes", "engine_failed")
     lag = live.get("lag")
     return told | {"lag": None if lag is None else sum(lag.values())} | {name: live.get(name) for name in kept}
 
@@ -83,6 +83,10 @@ def _told_daemon(daemon: Tree | None) -> list[str]:
             f"memory    {daemon['clients']:,} clients of {daemon['models']} models, {len(daemon['learning'])} still"
             f" learning, {daemon['state_bytes'] / 2**20:,.0f} MiB",
         ]
+    if daemon["engine_failed"]:
+        lines.append(
+            f"faults    {daemon['engine_failed']:,} records were set aside, as judging them failed: see the log"
+        )
     return lines
 
 

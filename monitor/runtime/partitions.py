@@ -17,6 +17,7 @@ from monitor.record.raw import Partition
 from monitor.runtime.generations import program
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.saving import Inline, Saving
+from monitor.runtime.sifting import copied
 from monitor.runtime.snapshots import Arrays, FencedError, Refused, Snapshot, SnapshotStore
 from monitor.sources.protocol import Bounds, Quarantined
 
@@ -46,7 +47,8 @@ class Origin:
 
 
 class Beside(Protocol):
-    """What follows the engines: it gets the same queries, and is saved when they are."""
+    """What follows the engines: it gets the same queries, but for those on which they fail, and is saved when they
+    are."""
 
     def take(self, partition: Partition, next_offset: int | None) -> None:
         """A partition is ours, from this offset on (None: where the group stands)."""
@@ -57,7 +59,7 @@ class Beside(Protocol):
         ...
 
     def feed(self, partition: Partition, queries: Queries) -> None:
-        """These queries are about to be fed."""
+        """These queries were fed, whole records of them; after a failure of the engine they may come once more."""
         ...
 
     def save(self, partition: Partition, next_offset: int) -> None:
@@ -74,6 +76,9 @@ class _Held:
     told: int = 0  # what is found before this offset was found before
     marks: Marks | None = None  # where the engine stood at the last snapshot of ours; None: the next one is whole
     postponed: bool = False  # the last attempt failed: records alone do not make the next one due
+    began: int | None = None  # where reading began, where that was without a snapshot
+    keeps: bool = False  # a copy is wanted as soon as what was fed is safe
+    kept: tuple[int, Arrays] | None = None  # since the last snapshot: where the engine stood once, and its state
 
     @property
     def rebuilding(self) -> bool:
@@ -81,12 +86,13 @@ class _Held:
         return self.next_offset is not None and self.next_offset < self.told
 
 
-class _Copied(NamedTuple):
-    """A state that is being written: whose, up to where it has read, how many records more than the one before, when it
-    was copied, and where the engine stood."""
+class _Writing(NamedTuple):
+    """A state that is being written: whose, of which engine, up to where it has read, how many records more than the
+    one before, when it was copied, and where the engine stood."""
 
     partition: Partition
     held: _Held
+    engine: PartitionEngine
     next_offset: int
     records: int
     at: float
@@ -115,7 +121,7 @@ class Partitions:
     ) -> None:
         self._make = make
         self._store = store
-        self._saving: Saving[_Copied] = Saving(store, Inline() if executor is None else executor)
+        self._saving: Saving[_Writing] = Saving(store, Inline() if executor is None else executor)
         self._saved: dict[Partition, int] = {}  # whose offsets nobody has asked for yet
         self._clock = clock
         self._metrics = metrics
@@ -141,7 +147,8 @@ class Partitions:
         except OSError as problem:
             log.error("partition not claimed", extra={"partition": str(partition), "error": problem.strerror})
         engine, origin = self._restored(partition, bounds)
-        self._held[partition] = _Held(engine, origin.next_offset, self._clock(), 0, origin.told)
+        began = None if bounds is None else bounds.start
+        self._held[partition] = _Held(engine, origin.next_offset, self._clock(), 0, origin.told, began=began)
         if self._beside is not None:
             self._beside.take(partition, origin.next_offset)
         self._metrics.restored.labels(origin.how).inc()
@@ -162,15 +169,50 @@ class Partitions:
             log.info("partition dropped", extra={"partition": str(partition)})
 
     def feed(self, partition: Partition, queries: Queries) -> list[Finding]:
-        """What the engine of that partition says of these queries, and has not said before."""
+        """What the engine of that partition says of these queries, and has not said before. Where it raises, its state
+        is of no use any more (`back`)."""
         held = self._held[partition]
+        known = int(np.searchsorted(queries.offset, held.told)) if held.told else 0
+        if known:
+            held.engine.feed(queries.span(0, known))
+        found = held.engine.feed(queries.span(known, len(queries)) if known else queries)
         if self._beside is not None:
             self._beside.feed(partition, queries)
-        known = int(np.searchsorted(queries.offset, held.told)) if held.told else 0
-        if not known:
-            return held.engine.feed(queries)
-        held.engine.feed(queries.span(0, known))
-        return held.engine.feed(queries.span(known, len(queries)))
+        return found
+
+    def state(self, partition: Partition) -> State:
+        """The engine of that partition as one whose state can be copied and put back."""
+        return State(self, partition)
+
+    def copied(self, partition: Partition) -> Arrays:
+        """The state of its engine, which later queries do not change."""
+        return self._held[partition].engine.dump()
+
+    def spare(self, partition: Partition, arrays: Arrays) -> PartitionEngine:
+        """Another engine in that state."""
+        return self._make(partition, copied(arrays))
+
+    def put_back(self, partition: Partition, arrays: Arrays) -> None:
+        """Throws the state of its engine away for a copy of before."""
+        self._held[partition].engine, self._held[partition].marks = self.spare(partition, arrays), None
+
+    def keep(self, partition: Partition) -> None:
+        """Has a copy of its state kept as soon as what was fed is safe, until the next snapshot: the way back is short
+        then, however soon and however often its engine fails."""
+        self._held[partition].keeps = True
+
+    def back(self, partition: Partition, bounds: Bounds | None = None) -> int | None:
+        """Throws the state of its engine away for what stood last, here or in the newest usable snapshot; the offset to
+        read from, None where that is the group's own. It stays ours: no new claim, and nothing for who follows."""
+        self._settle()
+        held = self._held[partition]
+        if held.kept is not None:
+            held.next_offset, arrays = held.kept
+            self.put_back(partition, arrays)
+            return held.next_offset
+        held.engine, origin = self._restored(partition, bounds)
+        held.next_offset, held.told, held.marks, held.unsaved = origin.next_offset, origin.told, None, 0
+        return held.began if origin.next_offset is None else origin.next_offset
 
     def missed(self, stretch: Quarantined, now: int) -> Finding:
         """What is to be told of a stretch that the log has lost; `now` in microseconds since 1970."""
@@ -182,6 +224,8 @@ class Partitions:
         held = self._held[partition]
         held.next_offset = next_offset
         held.unsaved += records
+        if held.keeps:
+            held.keeps, held.kept = False, (next_offset, self.copied(partition))
 
     def due(self, seconds: float, records: int) -> list[Partition]:
         """Partitions with something new whose last snapshot is so many seconds or records ago, the oldest first."""
@@ -217,9 +261,9 @@ class Partitions:
         partial = told is not None and self._store.follows(partition)
         arrays = held.engine.changes(told) if partial and told is not None else held.engine.dump()
         about = (partition, held.next_offset, self._config_hash, self._key_epoch)
-        copied = _Copied(partition, held, held.next_offset, held.unsaved, self._clock(), held.engine.marks())
-        held.marks = None
-        self._saving.begin(Snapshot(*about, arrays, standings, partial), copied)
+        marks, held.marks = held.engine.marks(), None
+        writing = _Writing(partition, held, held.engine, held.next_offset, held.unsaved, self._clock(), marks)
+        self._saving.begin(Snapshot(*about, arrays, standings, partial), writing)
         if self._beside is not None:
             self._beside.save(partition, held.next_offset)
 
@@ -238,25 +282,31 @@ class Partitions:
         ended = self._saving.ended(wait=wait)
         if ended is None:
             return
-        copied, problem = ended
-        ours = self._held.get(copied.partition) is copied.held
+        written, problem = ended
+        ours = self._held.get(written.partition) is written.held
         if problem is not None:
-            self._failed(copied, problem, ours)
+            self._failed(written.partition, problem, ours)
             return
         self._metrics.snapshots.labels("saved").inc()
         if ours:
-            held = copied.held
-            held.saved_at, held.unsaved, held.marks = copied.at, held.unsaved - copied.records, copied.marks
-            held.postponed = False
-            self._saved[copied.partition] = copied.next_offset
+            self._note(written)
 
-    def _failed(self, copied: _Copied, problem: OSError, ours: bool) -> None:
+    def _note(self, written: _Writing) -> None:
+        """The partition stands in a snapshot now; of an engine that was put back since, marks say nothing."""
+        held = written.held
+        held.saved_at, held.postponed, held.unsaved = written.at, False, max(0, held.unsaved - written.records)
+        held.marks = written.marks if held.engine is written.engine else None
+        if held.kept is not None and held.kept[0] <= written.next_offset:
+            held.kept = None
+        self._saved[written.partition] = written.next_offset
+
+    def _failed(self, partition: Partition, problem: OSError, ours: bool) -> None:
         self._metrics.snapshots.labels("fenced" if isinstance(problem, FencedError) else "failed").inc()
         if ours:
-            self.postpone(copied.partition)  # a full disk is not asked at every step
+            self.postpone(partition)  # a full disk is not asked at every step
         log.error(
             "snapshot failed; offsets are not committed",
-            extra={"partition": str(copied.partition), "error": problem.strerror},
+            extra={"partition": str(partition), "error": problem.strerror},
         )
 
     def renew(self, make: EngineMaker, config_hash: str) -> None:
@@ -265,7 +315,8 @@ class Partitions:
         self._settle()
         fresh = {partition: make(partition, held.engine.dump()) for partition, held in self._held.items()}
         for partition, engine in fresh.items():
-            self._held[partition].engine, self._held[partition].marks = engine, None
+            held = self._held[partition]
+            held.engine, held.marks, held.kept = engine, None, None
         self._make, self._config_hash = make, config_hash
 
     def offsets(self) -> dict[Partition, int]:
@@ -278,7 +329,7 @@ class Partitions:
         for name in names:
             for held in self._held.values():
                 held.engine.forget(name)
-                held.marks = None  # changes say nothing of whoever sent no query since
+                held.marks = held.kept = None  # changes say nothing of whoever sent no query since
 
     def age(self) -> float:
         """Seconds since the snapshot of the partition that waits longest for one; 0 where nothing is unsaved."""
@@ -337,6 +388,25 @@ class Partitions:
             "snapshot refused; the one before is tried, or state is built again from the log",
             extra={"partition": str(partition), "reason": reason, "place": place},
         )
+
+
+class State:
+    """The engine of one partition, for what has to try (sifting.py)."""
+
+    def __init__(self, partitions: Partitions, partition: Partition) -> None:
+        self._partitions, self._partition = partitions, partition
+
+    def judge(self, queries: Queries) -> list[Finding]:
+        """As `Partitions.feed`."""
+        return self._partitions.feed(self._partition, queries)
+
+    def copied(self) -> Arrays:
+        """As `Partitions.copied`."""
+        return self._partitions.copied(self._partition)
+
+    def put_back(self, arrays: Arrays) -> None:
+        """As `Partitions.put_back`."""
+        self._partitions.put_back(self._partition, arrays)
 
 
 def reasons(refused: list[Refused]) -> tuple[str, ...]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from detectors.sketch.fingerprints import Fingerprints
 from monitor.alerts.finding import Finding
 from monitor.config.settings import Settings
 from monitor.config.sources import FileSettings
-from monitor.engine.partition import PartitionEngine
 from monitor.record.decode import Decoder
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.engines import engine_maker
 from monitor.runtime.judges import judges
+from monitor.runtime.steady import Nobody, SteadyEngine
 from monitor.sources.files import FileSource
 from monitor.sources.protocol import Progress, Quarantined
 from monitor.sources.reading import everything
@@ -60,18 +61,18 @@ def judged(
     brought up to date. The fingerprints are those of the settings, unless they are given."""
     decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine))
     make = engine_maker(settings, keys, fingerprints)
-    current: tuple[Partition, PartitionEngine] | None = None
+    current: tuple[Partition, SteadyEngine[Nobody]] | None = None
     for batch in records:
         if current is None or current[0] != batch.partition:  # files are read one after the other
-            current = batch.partition, make(batch.partition, None)
-        decoded = decoder.decode(batch)
+            current = batch.partition, SteadyEngine(partial(make, batch.partition), decoder, Nobody())
+        decoded, findings = current[1].feed(batch)
         tally.records += len(batch)
         tally.queries += len(decoded.queries)
         tally.rejected.update({record.offset: record.reason for record in decoded.rejected}.values())
-        for finding in current[1].feed(decoded.queries):
+        for finding in findings:
             tally.findings += 1
             yield finding
-        tally.learning = set(current[1].stats().learning)
+        tally.learning = set(current[1].engine.stats().learning)
 
 
 def batches(

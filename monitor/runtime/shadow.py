@@ -116,13 +116,16 @@ class Shadow:
         self._told.pop(partition, None)
 
     def feed(self, partition: Partition, queries: Queries) -> None:
-        """The same queries as the engine in force gets."""
+        """The same queries as the engine in force has got; those that it gets once more, after a failure, are known."""
         if partition in self._broken or partition not in self._partitions or not len(queries):
             return
         with self._alone(partition):
             known = int(np.searchsorted(queries.offset, self._told.get(partition, 0)))
+            if known == len(queries):
+                return
             self._since(int(queries.time.min()))
             self._write(self._partitions.feed(partition, queries.span(known, len(queries))))
+            self._told[partition] = int(queries.offset[-1]) + 1
 
     def save(self, partition: Partition, next_offset: int) -> None:
         """The engine in force was saved at this offset; so is this one."""

@@ -8,9 +8,11 @@ from typing import Final
 import numpy as np
 import orjson
 
+from monitor.config.trouble import Trouble
 from monitor.record import warm
 from monitor.record.decode import Decoder
 from monitor.record.raw import Partition, RawBatch
+from monitor.runtime.faults import NOT_THEIRS, Fault
 from monitor.runtime.partitions import EngineMaker
 
 _PARTITION: Final = Partition("warm-up", 0)
@@ -20,9 +22,17 @@ _INPUTS: Final = ("vector", "columns", "text", "digest")
 
 
 def warm_up(decoder: Decoder, make: EngineMaker) -> None:
-    """Sends made-up queries of every kind of input through decoder and engine; the engine is thrown away."""
+    """Sends made-up queries of every kind of input through decoder and engine; the engine is thrown away. Trouble
+    where it fails on them: then it would fail on the log as well."""
     warm.warm_up(decoder)
-    make(_PARTITION, None).feed(decoder.decode(made_up()).queries)
+    try:
+        make(_PARTITION, None).feed(decoder.decode(made_up()).queries)
+    except NOT_THEIRS:
+        raise
+    except Exception as problem:
+        what = f"the engine fails on made-up queries: {Fault.of(problem)}"
+        mend = "install the program anew, and take detectors out that are not ours (`probewatch detectors list`)"
+        raise Trouble(what=what, where="the installation", mend=mend) from problem
 
 
 def settle() -> None:

@@ -16,6 +16,7 @@ from monitor.record.raw import Partition, RawBatch
 from monitor.runtime.health import Pulse
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
+from monitor.runtime.sifting import ENGINE_FAILED
 from monitor.sources.protocol import Quarantined, Source
 
 log = logging.getLogger(__name__)
@@ -69,6 +70,14 @@ class Watch:
             self._gauges_at = now
             self._gauges(source, partitions)
 
+    def alive(self) -> None:
+        """Something that takes long has come a step further."""
+        self._pulse.beat()
+
+    def failed(self, outcome: str) -> None:
+        """An engine has failed, and this came of it."""
+        self._metrics.engine_failures.labels(outcome).inc()
+
     def now(self) -> int:
         """Microseconds since 1970, for what the log has no time for."""
         return int(self._clocks.wall() * 1e6)
@@ -87,6 +96,7 @@ class Watch:
         metrics.queries.inc(len(queries))
         for record in decoded.rejected:
             metrics.rejected.labels(record.reason).inc()
+        self._pulse.live.failed(sum(record.reason == ENGINE_FAILED for record in decoded.rejected))
         self._found(findings)
         self._pulse.live.fed(len(queries))
         self._pulse.tap.offer(queries, batch.partition)

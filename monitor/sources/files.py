@@ -47,10 +47,11 @@ class FileSource:
         return (Assignment(self.assigned(), frozenset()),)
 
     def seek(self, partition: Partition, offset: int | None) -> None:
-        """Read the file from line `offset`, None being the first. Of standard input only the start can be had."""
-        if self._paths[partition] == STANDARD_INPUT and offset not in (None, 0):
+        """Read the file from line `offset`, None being the first. Of standard input only the start can be had, once."""
+        began = partition not in self._waiting or (self._open is not None and self._waiting[0] == partition)
+        if self._paths[partition] == STANDARD_INPUT and (offset not in (None, 0) or began):
             raise Trouble(
-                what=f"standard input cannot go to line {offset}",
+                what=f"standard input cannot go to line {offset or 0}",
                 where="standard input",
                 mend="write the log into a file to go on in its middle",
             )

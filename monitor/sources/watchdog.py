@@ -49,12 +49,13 @@ class Watchdog:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """What happens inside has to return within the time allowed."""
-        self._step = (name, time.monotonic())
+        """What happens inside has to return within the time allowed; a step inside a step has a time of its own, and
+        the outer one goes on with a new one."""
+        before, self._step = self._step, (name, time.monotonic())
         try:
             yield
         finally:
-            self._step = None
+            self._step = None if before is None else (before[0], time.monotonic())
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._seconds / CHECKS):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,7 @@ from monitor.runtime.engines import engine_maker
 from monitor.runtime.forgetting import load as erasures
 from monitor.runtime.judges import judges
 from monitor.runtime.replay import Tally
+from monitor.runtime.steady import SteadyEngine
 
 QUERIES: Final = 2_000  # latest queries of the finding's clients that are kept
 BLOCKS: Final = 2_000  # latest blocks of theirs
@@ -206,21 +208,20 @@ def traced(
     place = Partition(last.lineage.topic, last.lineage.partition)
     # as the daemon: what was erased is not brought back
     decoder = Decoder(keys, Limits.of(settings.records), judges(settings.engine), erasures(settings, keys))
-    engine = engine_maker(settings, keys)(place, None)
-    tracer = Tracer(last)
-    engine.listen(tracer.hear)
+    engine = SteadyEngine(partial(engine_maker(settings, keys), place), decoder, Tracer(last))
+    first: int | None = None
+    records, revisions = 0, list[Finding]()
     for batch in batches:
-        decoded = decoder.decode(batch)
-        trace, queries = tracer.trace, decoded.queries
-        trace.first = int(batch.offsets[0]) if trace.first is None and len(batch) else trace.first
-        trace.records += len(batch)
+        first = int(batch.offsets[0]) if first is None and len(batch) else first
+        records += len(batch)
         tally.records += len(batch)
-        tracer.look(queries)
-        made = [finding for finding in engine.feed(queries) if finding.finding == last.finding]
-        trace.revisions += made
+        made = [finding for finding in engine.feed(batch)[1] if finding.finding == last.finding]
+        revisions += made
         if any(finding.revision >= last.revision for finding in made):
             break
-    return tracer.trace
+    trace = engine.follower.trace
+    trace.first, trace.records, trace.revisions = first, records, revisions
+    return trace
 
 
 def who(finding: Finding) -> str:

@@ -15,6 +15,7 @@ from monitor.config.keys import KeySettings
 from monitor.config.secret import Secret
 from monitor.config.settings import Settings, SourceSettings
 from monitor.config.trouble import Trouble
+from monitor.engine.partition import PartitionEngine
 from monitor.record.decode import Decoder
 from monitor.record.raw import Partition
 from monitor.runtime.engines import engine_maker, sensitive_columns
@@ -81,6 +82,20 @@ def test_the_warm_up_goes_through_every_kind_of_input(tmp_path: Path, monkeypatc
     make = engine_maker(Settings(), OPEN_KEYS)
     warm_up(decoder, make)
     assert make(Partition("queries", 0), None).stats().queries == 0
+
+
+def test_an_engine_that_fails_on_our_own_queries_is_told_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(metadata(tmp_path)))
+    make = engine_maker(Settings(), OPEN_KEYS)
+    monkeypatch.setattr(PartitionEngine, "feed", lambda *_: {}["secret"])
+    with pytest.raises(Trouble, match="the engine fails on made-up queries: KeyError in ") as trouble:
+        warm_up(Decoder(OPEN_KEYS), make)
+    assert "secret" not in str(trouble.value)
+    monkeypatch.setattr(PartitionEngine, "feed", lambda *_: open(tmp_path / "none"))  # noqa: SIM115
+    with pytest.raises(FileNotFoundError):
+        warm_up(Decoder(OPEN_KEYS), make)
 
 
 def test_an_engine_comes_back_as_it_was_and_refuses_what_does_not_fit(

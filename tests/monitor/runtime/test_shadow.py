@@ -124,6 +124,18 @@ def test_a_fault_of_the_shadow_is_its_own(
     live.drop(PART)
 
 
+def test_what_comes_again_after_a_failure_is_known_to_the_shadow(
+    queries: tuple[Queries, Queries], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = Settings(runtime=RuntimeSettings(state=tmp_path), shadow=ShadowSettings(detectors=("cost",)))
+    shadow, fed = Shadow(trial, KEYS, time.monotonic, Metrics()), list[int]()
+    monkeypatch.setattr(Partitions, "feed", lambda _self, _partition, given: fed.extend(given.offset.tolist()) or [])
+    shadow.take(PART, None)
+    for start, stop in ((0, 50), (0, 20), (20, 50), (40, 70)):
+        shadow.feed(PART, queries[1].span(start, stop))
+    assert fed == list(range(CUT, CUT + 70))
+
+
 def test_settings_that_are_wrong_are_told(tmp_path: Path) -> None:
     with pytest.raises(Trouble, match="there is no detector inversoin"):
         shadowed(Settings(shadow=ShadowSettings(detectors=("inversoin",))))

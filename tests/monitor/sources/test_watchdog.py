@@ -23,6 +23,23 @@ def test_a_step_that_hangs_is_told_by_its_name() -> None:
     assert heard == ["the poll"]
 
 
+def test_a_step_inside_a_step_has_a_time_of_its_own() -> None:
+    heard: list[str] = []
+    barked = threading.Event()
+
+    def bark(name: str, seconds: float) -> None:
+        heard.append(name)
+        barked.set()
+
+    with Watchdog(0.4, bark) as dog, dog.step("outer"):
+        for _ in range(4):
+            with dog.step("inner"):
+                barked.wait(0.2)
+        assert heard == []
+        assert barked.wait(30)
+    assert heard == ["outer"]
+
+
 def test_steps_that_return_and_idle_time_between_them_are_fine() -> None:
     heard: list[str] = []
     idle = threading.Event()
