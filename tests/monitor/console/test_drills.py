@@ -30,7 +30,7 @@ MINUTES = 60_000_000
 
 @cache
 def day() -> tuple[Told, ...]:
-    return tuple(told(recording().logs, Decoder(recorded.KEYS), Tally()))
+    return tuple(told([recorded.DAY], Decoder(recorded.KEYS), Tally()))
 
 
 @cache
