@@ -17,7 +17,7 @@ SCENES := digits tiles hi doctor cancer text
 KERNELS := detectors/features detectors/sketch tests/detectors/features tests/detectors/sketch \
 	tests/detectors/scoring/test_running.py tests/detectors/scoring/test_rates.py tests/monitor/engine/test_clock.py
 
-.PHONY: help demo test lint types layers unit kernels bounds coverage servers integration docs suite deployment audit sbom format pages manual chaos fuzz soak bench $(BENCHES:%=bench-%) bench-detection bench-studies constraints clean
+.PHONY: help demo test lint types layers unit kernels bounds coverage servers integration docs suite deployment mutations audit sbom format pages manual chaos fuzz soak bench $(BENCHES:%=bench-%) bench-detection bench-studies constraints clean
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -63,6 +63,9 @@ docs: .venv/dev ## The commands of README and manual, run, and their output comp
 
 suite: .venv/dev ## All tests but long chaos and deployment, one summary; branches, with those of `kernels`: 95 % at least.
 	$(PYTEST) $(BOTH) -m 'not chaos and not deployment' $(COVER) --cov-append $(REACHED)
+
+mutations: .venv/dev ## Move each number of each named test by a fifth: which scenarios notice; PLAYED (20) also in recorded traffic, drawn by SEED.
+	-PYTHONPATH=tests:. .venv/bin/python tests/golden/mutations.py $(or $(PLAYED),20) $(or $(SEED),1)
 
 fuzz: .venv/dev ## Fuzz all that reads bytes, guided by coverage: SECONDS (60) for each of eleven readers.
 	$(INSTALL) '.[dev,fuzz]'

@@ -63,7 +63,6 @@ class Extraction(NamedTests):
             gate("low_margin", honest=0.18, attack=0.32),
             gate("label_entropy", honest=1.7, attack=1.95),
             gate("step_autocorrelation", honest=0.60, attack=0.50),
-            gate("error_p50", honest=0.7, attack=0.4),
             gate("fill", honest=25, attack=40),
         ),
         "noise": all_of(
@@ -120,7 +119,6 @@ class Extraction(NamedTests):
             gate("one_column_away", honest=0.80, attack=0.93),
             gate("column_entropy", honest=0.65, attack=0.80),
             gate("run_length", honest=1.8, attack=2.6),
-            gate("columns_moved", honest=0.67, attack=0.82),
             gate("low_margin", honest=0.5, attack=0.3),
         ),
     }

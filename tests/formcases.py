@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from monitor.alerts.finding import Contribution, Evidence, Finding
 from monitor.engine.gap import gap
+from monitor.sinks.trial import sample
 
 LINK: Final = "https://kibana.example.org/app/discover#/view/finding"
 NASTY: Final = (
@@ -86,6 +87,7 @@ CASES: Final[dict[str, Finding]] = {
         evidence=(Evidence("campaign", "storm", "campaign", 1.0, 5e6, (Contribution("folded", 3_100.0, 100.0, 0.5),)),),
         labels={"folded": "3100", "folded_clients": "900", "folded_families": "cost 3000, evasion 100"},
     ),
+    "test": sample("inversion", "low", EXAMPLE.raised_at / 1e6, "golden"),
     "gap": gap("acme", EXAMPLE.lineage, 0, 1_200, 5_300, "expired", EXAMPLE.raised_at),
     "hostile": HOSTILE,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, Final, Literal
 
@@ -10,6 +10,7 @@ Status = Literal["open", "updated", "closed"]
 Tier = Literal["named", "novelty", "operations"]
 Severity = Literal["low", "medium", "high", "critical"]
 RANKS: Final[tuple[Severity, ...]] = ("low", "medium", "high", "critical")
+TEST: Final = "test"  # label of a finding that is none; its value says who made it
 Event = Literal["seen", "halfway", "named", "joined", "grew", "quiet"]
 
 
@@ -116,9 +117,19 @@ class Finding:
     labels: dict[str, str] = field(default_factory=dict)
 
     @property
+    def is_test(self) -> bool:
+        """Whether it only tries the way to people: every form says so first, and nothing counts it."""
+        return TEST in self.labels
+
+    @property
     def id(self) -> str:
         """Names this revision for ever: the same log gives the same id, and a second delivery is no second alert."""
         return f"{self.finding}-{self.revision:04d}"
+
+
+def marked(finding: Finding, by: str) -> Finding:
+    """The finding as a test; `by` says what made it."""
+    return replace(finding, title=f"TEST: {finding.title}", labels=finding.labels | {TEST: by})
 
 
 def finding_id(tenant: str, model: str, client: str, family: str, episode: int) -> str:

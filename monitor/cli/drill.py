@@ -57,8 +57,9 @@ def command(
 
     FAMILY is that of the finding to be seen: inversion, attribute-inference, property-inference, membership-inference,
     extraction, evasion, backdoor-probing, llm-leakage, cost, access, campaign or novelty. No model is asked: answers
-    come from a stand-in. Every record carries the group and the software `probewatch-drill`, and so does its finding,
-    as the pseudonym that is printed. Nothing is sent without --to.
+    come from a stand-in. Every record carries the software `probewatch-drill`, and a group that follows from the key:
+    a monitor with the same key says of the finding that it is a test, and dashboards leave it out. Nothing is sent
+    without --to.
 
     Example: probewatch drill llm-leakage --to drill.ndjson
     """
@@ -74,7 +75,8 @@ def command(
     target = None if delivery.is_file(to) else _kafka(settings, to, brokers)
     known = _known(settings, keys, like)
     now = time.time_ns() // 1000
-    made = drilled(family, known, client, now, model=model, most=queries or 0, rate=rate, seed=seed)
+    asked = drilled(family, known, client, now, model=model, most=queries or 0, rate=rate, seed=seed)
+    made = delivery.signed(asked, keys)
     records = delivery.moved(made, now + int(len(made) / rate * delivery.SECOND) if target else now)
     who = delivery.marked(records, keys)
     if target is not None:

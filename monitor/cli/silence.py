@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from monitor.config.settings import Settings
     from monitor.sinks.silencing import Silencing
 
+_NAMED: Final = 5  # findings that a silence names
 _LONGEST: Final = 366 * 86_400_000_000  # microseconds; what is always so belongs into the settings
 
 
@@ -70,12 +73,14 @@ def add(config: Path | None, reason: str, author: str | None, json: bool, **give
         about = {"silence": made.id, "by": sorted(matchers.given), "start": start, "end": end}
         noted(settings, "silence added", 1, epoch, about)
         silencing.add(made)
-        would = _would(made, settings)
+        would = _would(made, settings, silencing)
         if json:
-            write_json(page(made, made.state(now()), silencing) | {"fits": would[0], "known": would[1]})
+            write_json(page(made, made.state(now()), silencing) | asdict(would))
             return
     click.echo(f"{made.id}  {_line(made)}")
-    click.echo(f"fits {would[0]:,} of the {would[1]:,} findings of the outbox, its time aside", err=True)
+    click.echo(f"fits {would.fits:,} of the {would.known:,} findings of the outbox, its time aside", err=True)
+    if made.state(now()) == "over":
+        click.echo("\n".join(_past(made, would)), err=True)
 
 
 @command.command("list")
@@ -125,11 +130,14 @@ def expire(config: Path | None, deliver: bool, silence: str, json: bool) -> None
             raise Trouble(what="there is no sink to give them to", where="sinks", mend=mend)
         noted(settings, "silence expired", 1, found.key_epoch, {"silence": found.id, "delivered": deliver})
         ended, kept = silencing.expire(found, now()), silencing.kept(f"silence:{found.id}")
+        named = silencing.findings(f"silence:{found.id}")
         given = silencing.release(f"silence:{found.id}", list(settings.sinks)) if deliver else 0
         if json:
-            write_json(page(ended, "over", silencing) | {"delivered": given})
+            write_json(page(ended, "over", silencing) | {"delivered": given, "kept_back": named})
             return
-    click.echo(f"{ended.id}  over; it has kept back {kept.findings} findings, {given} of them go to the sinks now")
+    click.echo(f"{ended.id}  over: from {_span(ended)} it has kept back {kept.findings} findings{_listed(named)}")
+    if deliver:
+        click.echo(f"{given} of them go to the sinks now")
 
 
 @command.command()
@@ -228,21 +236,53 @@ def _of_findings(settings: Settings, given: dict[str, Any]) -> dict[str, Any]:
     return {"client": last.client}
 
 
-def _would(silence: Silence, settings: Settings) -> tuple[int, int]:
-    """How many findings of the outbox fit, and how many there are."""
+@dataclass(frozen=True, slots=True)
+class _Would:
+    """What a silence has to do with the findings of the outbox: how many fit, its time aside, how many of those lie in
+    its time and are kept back or went to sinks before it was made, and how many there are."""
+
+    fits: int
+    kept_back: int
+    told: int
+    known: int
+
+
+def _would(silence: Silence, settings: Settings, silencing: Silencing) -> _Would:
     from monitor.runtime.operator import opened
     from monitor.sinks.history import History
 
     with opened(settings) as database:
         known = History(database).latest(limit=10_000)
-    return sum(not list(silence.matchers.misses(one)) for one in known), len(known)
+    within = [one for one in known if not silence.misses(one)]
+    kept = len(silencing.reasons(within))
+    fits = sum(not list(silence.matchers.misses(one)) for one in known)
+    return _Would(fits, kept, len(within) - kept, len(known))
+
+
+def _past(made: Silence, would: _Would) -> Iterator[str]:
+    """What a silence does whose time is over when it is made."""
+    yield f"its time is over: it is about records from {_span(made)}"
+    yield "and keeps back findings of that time that are made from now on, where a log is read late or again"
+    if would.told or would.kept_back:
+        kept = f"; {would.kept_back:,} are kept back by something else" if would.kept_back else ""
+        yield f"of that time, {would.told:,} went to the sinks before it was made, and stay there{kept}"
+
+
+def _span(one: Silence) -> str:
+    from monitor.formats.native import moment as written
+
+    return f"{written(one.start)[:16]}Z to {written(one.end)[:16]}Z"
+
+
+def _listed(findings: Sequence[str]) -> str:
+    """The first few of them."""
+    more = f" and {len(findings) - _NAMED} more" if len(findings) > _NAMED else ""
+    return f": {', '.join(one[:12] for one in findings[:_NAMED])}{more}" if findings else ""
 
 
 def _line(one: Silence, silencing: Silencing | None = None) -> str:
-    from monitor.formats.native import moment as written
     from monitor.runtime.operator import now
 
     asked = " ".join(f"{name}={value}" for name, value in one.matchers.given.items())
     kept = "" if silencing is None else f"  kept back {silencing.kept(f'silence:{one.id}').findings}"
-    span = f"{written(one.start)[:16]}Z to {written(one.end)[:16]}Z"
-    return plain(f"{one.state(now()):7}  {span}  {asked}  {one.author}: {one.reason}{kept}")
+    return plain(f"{one.state(now()):7}  {_span(one)}  {asked}  {one.author}: {one.reason}{kept}")

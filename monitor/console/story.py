@@ -36,7 +36,7 @@ def story(played: Played, found: Sequence[Case], held: Account, labels: Mapping[
     """The account of a day, line by line."""
     yield from _numbers(played)
     yield from _named([case for case in found if case.named], held, labels)
-    yield from _novelty([case for case in found if not case.named], played)
+    yield from _novelty([case for case in found if not case.named], played, labels)
     yield from _honest(held)
     yield from _missed(held)
 
@@ -53,14 +53,22 @@ def pointers(folder: Path, found: Sequence[Case], labels: Mapping[str, Label]) -
     if which("probewatch") is None:
         yield f"  export PATH={quote(str(Path(sys.executable).parent))}:$PATH"
     if found:
-        wrong = [case for case in found if all(name in labels and not labels[name].attack for name in case.clients)]
+        wrong = [case for case in found if case.named and _innocent(case, labels)]
         identity = (wrong or found)[0].lead.finding[:12]
         yield f"  export PROBEWATCH_KEY_FILE={quote(str(folder / 'key.toml'))}"
         yield f"  probewatch alerts show {identity} --file {quote(str(findings))}"
         yield f"  probewatch explain {identity} --file {quote(str(findings))} --config {quote(str(settings))}"
+    if kinds := [case for case in found if not case.named]:
+        kind = max(kinds, key=lambda one: len(one.clients)).lead.finding[:12]
+        yield f"  probewatch run --config {quote(str(settings))}     reads that log, for silence, profile and feedback"
+        yield f'  probewatch profile name {kind} probes --reason "of operations" --config {quote(str(settings))}'
     yield "  probewatch replay YOUR-LOG --alerts findings.ndjson     your own log, a record a line"
     yield "  probewatch record                                       what a record looks like"
     yield "  probewatch run --config probewatch.toml                 watch Kafka"
+
+
+def _innocent(case: Case, labels: Mapping[str, Label]) -> bool:
+    return all(name in labels and not labels[name].attack for name in case.clients)
 
 
 def _head(text: str, beside: str = "") -> Iterator[str]:
@@ -132,12 +140,13 @@ def _other(case: Case, label: Label) -> bool:
     return label.family not in case.families
 
 
-def _novelty(found: Sequence[Case], played: Played) -> Iterator[str]:
+def _novelty(found: Sequence[Case], played: Played, labels: Mapping[str, Label]) -> Iterator[str]:
     clients = sum(len(case.clients) for case in found)
     yield from _head("NEW KINDS OF TRAFFIC", f"{len(found)}, of {clients} clients" if found else "none")
-    for case in found:
+    for case in sorted(found, key=lambda one: -len(one.clients)):
         who = short(case.clients[0]) if len(case.clients) == 1 else f"{len(case.clients)} clients"
-        yield f"    {case.worst.severity:8}  {who:10} {plain(case.lead.model)}"
+        beside = f"{plain(case.lead.model)}  {case.lead.finding[:12]}  {_why(case, labels)}"
+        yield from wrap(f"  {case.worst.severity:8}  {who:10} {beside}", WIDTH, subsequent_indent=" " * _WHY)
     large = {
         model for model, count in played.traffic.models.items() if count >= sum(played.traffic.models.values()) / 20
     }

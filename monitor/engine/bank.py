@@ -30,7 +30,8 @@ class Bank:
     """Detectors in a fixed order. `sensitive` maps a model's name to keyed hashes of the columns that its operator has
     marked as sensitive, with their names, which the operator wrote down and a finding may therefore show; `training`
     to what is known of the records that it was trained on; `evaluators` to the pseudonyms of clients whose work it is
-    to put the same set of inputs to one version after the other. `whole` (tests,) marks those that are asked about all
+    to put the same set of inputs to one version after the other; `drills` are the pseudonyms of the groups of drills.
+    `whole` (tests,) marks those that are asked about all
     queries of a client alone."""
 
     def __init__(
@@ -39,11 +40,13 @@ class Bank:
         sensitive: Mapping[str, Mapping[int, str]] | None = None,
         training: Mapping[str, Training] | None = None,
         evaluators: Mapping[str, frozenset[bytes]] | None = None,
+        drills: frozenset[bytes] = frozenset(),
     ) -> None:
         self.detectors = tuple(sorted(detectors, key=lambda detector: detector.name))
         self.sensitive: Mapping[str, Mapping[int, str]] = {} if sensitive is None else sensitive
         self.training: Mapping[str, Training] = {} if training is None else training
         self.evaluators: Mapping[str, frozenset[bytes]] = {} if evaluators is None else evaluators
+        self.drills = drills
         self.tests = tuple(
             Test(detector.name, test, detector.family, isinstance(detector, LearningDetector))
             for detector in self.detectors
@@ -109,4 +112,4 @@ class Bank:
         )
 
     def _with(self, detectors: Iterable[Detector]) -> Bank:
-        return Bank(tuple(detectors), self.sensitive, self.training, self.evaluators)
+        return Bank(tuple(detectors), self.sensitive, self.training, self.evaluators, self.drills)

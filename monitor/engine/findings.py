@@ -15,7 +15,7 @@ from detectors.scoring.evidence import risk, severity
 from detectors.scoring.kinds import Place, code
 from detectors.scoring.nesting import inside, nested
 from detectors.taxonomy import family as taxonomy
-from monitor.alerts.finding import Evidence, Exposure, Finding, Lineage, Point, finding_id, rebuilt
+from monitor.alerts.finding import Evidence, Exposure, Finding, Lineage, Point, finding_id, marked, rebuilt
 from monitor.alerts.guidance import FLOOD as FLOODED
 from monitor.alerts.response import FLOOD, RESPONSES
 from monitor.alerts.response import STORM as IN_A_STORM
@@ -129,7 +129,7 @@ class Findings:
         family, client = verdict.family, text(verdict.client)
         identity = finding_id(self._settings.tenant, verdict.model, client, family, clock)
         worth = risk(family, verdict.evalue, verdict.exposure.answered)
-        return Finding(
+        made = Finding(
             finding=identity,
             revision=1,
             status="open",
@@ -158,6 +158,7 @@ class Findings:
             response=response(verdict),
             lineage=replace(self._origin, first_offset=verdict.first_offset, last_offset=verdict.last_offset),
         )
+        return marked(made, "drill") if verdict.group in self._court.bank.drills else made
 
     def _update(self, episode: Episode, verdict: Verdict, clock: int) -> Iterator[Finding]:
         """Grow the finding; a revision is due when its severity rises, or now and then, while there is room for one."""

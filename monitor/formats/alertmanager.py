@@ -47,6 +47,7 @@ def _labels(finding: Finding, severity: str) -> dict[str, str]:
         "tier": finding.tier,
         "model": cut_bytes(finding.model, LABEL),
         "finding": finding.finding,
+        "test": "true" if finding.is_test else "",
     }
     return {name: value for name, value in labels.items() if value}
 

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from monitor.alerts.finding import Evidence, Finding, Lineage
+from monitor.alerts.finding import TEST, Evidence, Finding, Lineage
 from monitor.config.delivery import ALL, Part
 
 PARTS: Final[tuple[Part, ...]] = ALL
@@ -24,14 +24,15 @@ def withhold(finding: Finding, parts: Collection[Part]) -> Finding:
     `client`, `members` and `group` are pseudonyms: where one stands in another text of the finding (title, reason,
     profile, labels, names of features) it becomes `[withheld]`. A label `clients` says how many members there were.
     `values` are the numbers behind the evidence, and the sentence that repeats them. `labels` are the operator's and
-    those of storms and kinds of traffic. Without `lineage` the finding can not be made again from the log.
+    those of storms and kinds of traffic; that a finding is a test is never withheld. Without `lineage` the finding can
+    not be made again from the log.
     """
     kept = replace(
         finding,
         client=None if "client" in parts else finding.client,
         members=() if "members" in parts else finding.members,
         group=None if "group" in parts else finding.group,
-        labels={} if "labels" in parts else _labels(finding, parts),
+        labels=_labels(finding, parts),
         evidence=tuple(map(_bare, finding.evidence)) if "values" in parts else finding.evidence,
         reason=_claimed(finding) if "values" in parts else finding.reason,
         lineage=_NOWHERE if "lineage" in parts else finding.lineage,
@@ -41,6 +42,8 @@ def withhold(finding: Finding, parts: Collection[Part]) -> Finding:
 
 
 def _labels(finding: Finding, parts: Collection[Part]) -> dict[str, str]:
+    if "labels" in parts:
+        return {TEST: finding.labels[TEST]} if finding.is_test else {}
     if "members" in parts and finding.members and "clients" not in finding.labels:
         return finding.labels | {"clients": str(len(finding.members))}
     return finding.labels
@@ -51,7 +54,10 @@ def _bare(piece: Evidence) -> Evidence:
 
 
 def _claimed(finding: Finding) -> str:
-    return ", ".join(f"{piece.detector}/{piece.test}" for piece in finding.evidence[:1]) or finding.family
+    """A test without evidence says no more than that it is one."""
+    if finding.evidence:
+        return f"{finding.evidence[0].detector}/{finding.evidence[0].test}"
+    return finding.reason if finding.is_test else finding.family
 
 
 def _names(finding: Finding, parts: Collection[Part]) -> list[str]:

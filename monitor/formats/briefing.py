@@ -75,7 +75,7 @@ def brief(finding: Finding) -> Briefing:
     techniques = ", ".join(f"{one.name} ({one.id})" for one in of.techniques)
     mitigations = ", ".join(f"{one.name} ({one.id})" for one in of.mitigations)
     return Briefing(
-        title=finding.title or of.title,
+        title=_title(finding),
         who=who(finding),
         reason=_reason(finding),
         state=_state(finding),
@@ -92,6 +92,11 @@ def brief(finding: Finding) -> Briefing:
         checks=checks(finding),
         lineage=_lineage(finding.lineage),
     )
+
+
+def _title(finding: Finding) -> str:
+    title = finding.title or family(finding.family).title
+    return title if not finding.is_test or title.startswith("TEST") else f"TEST: {title}"
 
 
 def who(finding: Finding) -> str:

@@ -16,6 +16,7 @@ from monitor.formats.severity import LEVELS
 VERSION: Final = "9.4.0"
 MODULE: Final = "probewatch"
 DATASET: Final = "probewatch.alert"
+TEST_TAG: Final = "probewatch-test"  # dashboards, rule and saved searches leave it out
 
 _LONGEST: Final = 2**63 - 1  # nanoseconds, 292 years: a field of type long takes no more
 
@@ -54,14 +55,16 @@ def render_ecs(finding: Finding, namespace: str = "default") -> Json:
 
 
 def headline(finding: Finding) -> str:
-    """The title, which becomes the name of the alert in Kibana: the same for all findings of a family, no numbers."""
+    """The title, which becomes the name of the alert in Kibana: the same for all findings of a family, no numbers. A
+    test says first that it is one."""
     title = family(finding.family).title
-    return f"{title} by several clients" if finding.members and finding.family not in ("campaign", "novelty") else title
+    several = finding.members and finding.family not in ("campaign", "novelty")
+    return f"{'TEST: ' * finding.is_test}{title}{' by several clients' * bool(several)}"
 
 
 def _event(finding: Finding) -> Json:
     return {
-        "kind": "alert",
+        "kind": "event" if finding.is_test else "alert",  # no rule promotes a test
         "category": ["intrusion_detection", "api"],
         "type": ["info"],
         "id": finding.id,
@@ -108,7 +111,7 @@ def _named(entry: Any) -> Json:
 def _tags(finding: Finding, of: Family) -> list[str]:
     """As Elastic's own rules write techniques of ATLAS, for which Kibana has no field yet."""
     techniques = [f"Mitre Atlas: {technique.id.removeprefix('AML.')}" for technique in of.techniques]
-    return [MODULE, finding.tier, *techniques]
+    return [MODULE, finding.tier, *([TEST_TAG] if finding.is_test else []), *techniques]
 
 
 def _own(finding: Finding) -> Json:

@@ -28,7 +28,7 @@ class Field:
 _TABLE: Final = """
 @timestamp | date | Event time of this revision.
 message | text | Title of the family; the name of the alert in Kibana.
-tags | keyword | `probewatch`, the tier, and techniques as Elastic's own rules write them.
+tags | keyword | `probewatch`, the tier, `probewatch-test` on tests, and techniques as Elastic's own rules write them.
 labels | flattened | The operator's labels, and those of storms and kinds of traffic.
 ecs.version | keyword | Version of the Elastic Common Schema.
 data_stream.type | keyword | Always `logs`.

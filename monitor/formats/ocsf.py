@@ -46,7 +46,7 @@ def render_ocsf(finding: Finding, link: str | None = None) -> Json:
         "severity": finding.severity.capitalize(),
         "status_id": 4 if finding.status == "closed" else 1,
         "status": "Resolved" if finding.status == "closed" else "New",
-        "is_alert": True,
+        "is_alert": not finding.is_test,
         "message": headline(finding),
         "risk_score": round(finite(finding.risk)),
         "metadata": _metadata(finding),
@@ -67,14 +67,15 @@ def render_ocsf(finding: Finding, link: str | None = None) -> Json:
 
 def _metadata(finding: Finding) -> Json:
     product = {"name": MODULE, "vendor_name": MODULE, "uid": MODULE}
-    return {"version": VERSION, "product": product, "uid": finding.id, "event_code": f"{MODULE}.{finding.family}"}
+    told = {"version": VERSION, "product": product, "uid": finding.id, "event_code": f"{MODULE}.{finding.family}"}
+    return told | {"labels": ["test"]} if finding.is_test else told
 
 
 def _info(finding: Finding, link: str | None) -> Json:
     of = family(finding.family)
     info: Json = {
         "uid": finding.finding,
-        "title": finding.title,
+        "title": brief(finding).title,
         "desc": brief(finding).text(),
         "types": [finding.family, finding.tier],
         "first_seen_time": finding.started // 1000,

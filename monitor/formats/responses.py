@@ -68,10 +68,11 @@ def entries(standing: Standing, settings: ResponseSettings) -> list[Entry]:
     """The entries of a finding: one for its client, or for each member of a campaign.
 
     None of a finding that is closed, not named, or not severe enough; of a storm and a flood, which are about no
-    client; and of refused keys, as whoever tries keys chooses whose they are."""
+    client; of tests; and of refused keys, as whoever tries keys chooses whose they are."""
     finding = standing.finding
     severe = RANKS.index(finding.severity) >= RANKS.index(settings.severity)
     named = finding.status != "closed" and finding.tier == "named" and FOLDED not in finding.labels
+    named = named and not finding.is_test
     told = action(finding, settings.strongest)
     if not (severe and named) or told is None or (finding.family == "access" and finding.members):
         return []

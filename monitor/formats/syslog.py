@@ -69,6 +69,7 @@ def _structured(finding: Finding, link: str | None) -> str:
         "client": finding.client or "",
         "members": " ".join(finding.members),
         "group": finding.group or "",
+        "test": "true" if finding.is_test else "",
         "url": "" if link is None else plain(link),
     }
     told = (f' {key}="{escaped(cut_bytes(value, VALUE))}"' for key, value in values.items() if value)

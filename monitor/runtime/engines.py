@@ -17,6 +17,7 @@ from monitor.engine.kinds import Profiles
 from monitor.engine.learnt import Learnt
 from monitor.engine.partition import Origin, PartitionEngine
 from monitor.engine.training import Training
+from monitor.record.drills import drill_groups
 from monitor.record.keys import Keys
 from monitor.record.raw import Partition
 from monitor.runtime.fingerprints import digests, load_all
@@ -50,7 +51,7 @@ def bank_of(settings: Settings, keys: Keys, fingerprints: Mapping[str, Fingerpri
     own = {model: evaluators(settings.engine, keys, model) for model in settings.engine.known}
     training = {model: Training(one, own.get(model, frozenset())) for model, one in fingerprints.items()}
     marked = sensitive_columns(settings.engine, keys)
-    return Bank(detectors, marked, training, own)
+    return Bank(detectors, marked, training, own, drill_groups(keys))
 
 
 def own_detectors(settings: Settings) -> list[Detector]:

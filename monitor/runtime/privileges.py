@@ -3,48 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
-
-from elastic_transport import TransportError
-from elasticsearch import ApiError, Elasticsearch
+from typing import Final
 
 from monitor.config.sinks import ElasticsearchSettings
 from monitor.runtime.checks import Checked
+from monitor.siem.privileges import held
+from monitor.siem.wire import Wire
 from monitor.sinks.bulk import stream_name
-from monitor.sinks.client import connect, looking
+from monitor.sinks.client import for_lookups
 
 _WRITES: Final = "create_doc"
 _LOOKS: Final = "indices:data/read/search"  # our key for looking up is granted single actions
-_MORE: Final = ("read", "delete", "delete_index", "manage")  # of an index, that a key which writes does not need
-_CLUSTER: Final = ("manage_security", "all")
 _MEND: Final = "make one that does no more with `probewatch siem install --api-key`, or --lookup-key"
 
 
 def privileges(name: str, settings: ElasticsearchSettings) -> Iterator[Checked]:
-    """What is to be said of each key; nothing where the server has no security, or does not answer."""
-    stream, apart = stream_name(settings.namespace), looking(settings)
-    more = tuple(one for one in _MORE if apart is not None or one != "read")  # one key for both has to read
-    yield from _of(f"privileges of {name}", connect(settings), stream, _WRITES, more)
+    """What is to be said of each key; nothing where the server has no security. Trouble where it does not answer."""
+    apart = for_lookups(settings)
+    meant = ("read",) if apart is None else ()  # one key for both has to read
+    yield from _of(f"privileges of {name}", settings, _WRITES, meant)
     if apart is not None:
-        yield from _of(
-            f"privileges of {name}, lookup_key", apart, stream, _LOOKS, ("read", "create_doc", "delete", "manage")
-        )
+        yield from _of(f"privileges of {name}, lookup_key", apart, _LOOKS, ())
 
 
-def _of(name: str, client: Elasticsearch, stream: str, needs: str, more: tuple[str, ...]) -> Iterator[Checked]:
-    asked: list[dict[str, Any]] = [{"names": [stream], "privileges": [needs, *more]}]
-    try:
-        told = client.security.has_privileges(index=asked, cluster=list(_CLUSTER))
-    except (ApiError, TransportError):
+def _of(name: str, settings: ElasticsearchSettings, needs: str, meant: tuple[str, ...]) -> Iterator[Checked]:
+    stream = stream_name(settings.namespace)
+    with Wire(settings) as wire:
+        has = held(wire, stream, needs, meant)
+    if not has.told:
         return
-    finally:
-        client.close()
-    own = told["index"][stream]
-    beyond = [one for one in more if own[one]] + [one for one in _CLUSTER if told["cluster"][one]]
-    if not own[needs]:
+    if has.lacks:
         yield Checked(name, "bad", f"the key may not {needs} in {stream}", "Elasticsearch", _MEND)
-    elif beyond:
-        text = f"the key may do more than it needs: {', '.join(beyond)}"
+    elif has.beyond:
+        text = f"the key may do more than it needs: {', '.join(has.beyond)}"
         yield Checked(name, "doubtful", text, "Elasticsearch", _MEND)
     else:
         yield Checked(name, "good", f"{needs}, and nothing else that was asked for")

@@ -124,7 +124,8 @@ class Watch:
     def _found(self, findings: Sequence[Finding]) -> None:
         self._pulse.live.found(findings)
         for finding in findings:
-            self._metrics.findings.labels(finding.family, finding.tier, finding.status).inc()
+            tier = "test" if finding.is_test else finding.tier
+            self._metrics.findings.labels(finding.family, tier, finding.status).inc()
 
     def full(self, full: bool) -> None:
         """Whether reading is paused because the outbox has no room."""

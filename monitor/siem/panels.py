@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from monitor.formats.ecs import DATASET
-from monitor.siem.sample import TAG
+from monitor.formats.ecs import DATASET, TEST_TAG
 
 Operation = Literal["count", "unique_count", "max", "min", "sum", "last_value"]
 Kind = Literal["metric", "over_time", "bars", "heatmap", "table", "text", "session"]
@@ -22,9 +21,9 @@ TIME: Final = "@timestamp"
 FROM: Final = "now-7d"
 WIDTH: Final = 48  # columns of the grid
 
-#: What no dashboard, session or rule counts: other data, and what `siem verify` has written.
+#: What no dashboard, session or rule counts: other data, and what `siem verify` and `sinks test` have written.
 DATA: Final = f'data_stream.dataset: "{DATASET}"'
-NO_TESTS: Final = f'not tags: "{TAG}"'
+NO_TESTS: Final = f'not tags: "{TEST_TAG}"'
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from monitor.alerts.finding import Contribution, Evidence, Exposure, Finding, Lineage, Point, finding_id
+from monitor.alerts.finding import TEST, Contribution, Evidence, Exposure, Finding, Lineage, Point, finding_id
 from monitor.formats.ecs import render_ecs
 from monitor.siem.requests import Json
 
-TAG: Final = "probewatch-verify"  # dashboards, rule and saved searches leave it out
 MODEL: Final = "probewatch-verify"
 
 _FAMILY: Final = "inversion"
@@ -45,11 +44,10 @@ def sample(at: int) -> Finding:
         exposure=Exposure(1, 1, 1.0, 1, 1, 1),
         response=("throttle",),
         lineage=Lineage("probewatch-verify", 0, 0, 0, "probewatch", "0", ("0",)),
-        labels={"test": TAG},
+        labels={TEST: "siem verify"},
     )
 
 
 def document(at: int, namespace: str) -> Json:
-    """Its document: marked with a tag, and no alert, so that no rule promotes it."""
-    made = render_ecs(sample(at), namespace)
-    return made | {"tags": [*made["tags"], TAG], "event": made["event"] | {"kind": "event"}}
+    """Its document: marked as every test is, and no alert, so that no rule promotes it."""
+    return render_ecs(sample(at), namespace)

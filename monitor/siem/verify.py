@@ -14,16 +14,13 @@ from typing import Any, Final, Literal
 from monitor.config.trouble import Trouble
 from monitor.siem import bodies, kibana
 from monitor.siem.install import found, requests, server
+from monitor.siem.privileges import held
 from monitor.siem.requests import Json, Request, Server, mark_of
 from monitor.siem.sample import document
 from monitor.siem.wire import Answer, Wire
 from monitor.sinks.bulk import stream_name
 
 Verdict = Literal["good", "bad", "unknown", "absent"]
-
-#: What is asked about a key: anything beside what it was asked for is too much.
-CLUSTER: Final = ("all", "manage", "monitor", "manage_security", "manage_api_key", "manage_index_templates")
-INDICES: Final = ("all", "read", "create_doc", "index", "create", "write", "delete", "manage", "delete_index")
 
 _PATIENCE: Final = 30.0  # seconds until a document has to be found
 _STEP: Final = 0.25
@@ -204,23 +201,14 @@ class Verification:
     def _privileges(self) -> Check:
         if not self.server.security:
             return Check("privileges", "absent", "not looked at: " + self._no_security)
-        names = [self.stream, "probewatch-elsewhere"]
-        body = {"cluster": list(CLUSTER), "index": [{"names": names, "privileges": list(INDICES)}]}
-        answer = self.writer.ask(Request("privileges", "POST", "/_security/user/_has_privileges", body))
-        if not answer.good:
-            return Check("privileges", "unknown", f"status {answer.status}")
-        has = [name for name, held in answer.body["cluster"].items() if held and name not in self.asked]
-        for index, held in answer.body["index"].items():
-            allowed = self.asked if index == self.stream else ()
-            has += [f"{name} on {index}" for name, given in held.items() if given and name not in allowed]
-        lacking = not answer.body["index"][self.stream]["create_doc"]
-        if lacking:
+        has = held(self.writer, self.stream, "create_doc", self.asked)
+        if not has.told:
+            return Check("privileges", "unknown", f"status {has.status}")
+        if has.lacks:
             return Check("privileges", "bad", "it may not create alerts")
-        return Check(
-            "privileges",
-            "bad" if has else "good",
-            ("too many: " if has else "") + (", ".join(has) or "no more than asked"),
-        )
+        if has.beyond:
+            return Check("privileges", "bad", f"too many: {', '.join(has.beyond)}")
+        return Check("privileges", "good", "no more than asked")
 
     @property
     def _no_security(self) -> str:

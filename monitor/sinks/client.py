@@ -38,6 +38,12 @@ def _tls(settings: ElasticsearchSettings) -> dict[str, Any]:
 
 def looking(settings: ElasticsearchSettings) -> Elasticsearch | None:
     """A client with the key for looking alerts up; None where there is none of its own. Trouble as `connect`."""
+    apart = for_lookups(settings)
+    return None if apart is None else connect(apart)
+
+
+def for_lookups(settings: ElasticsearchSettings) -> ElasticsearchSettings | None:
+    """The settings with the key for looking alerts up in place of the other; None where there is none of its own."""
     if settings.lookup_key is None:
         return None
-    return connect(settings.model_copy(update={"api_key": settings.lookup_key, "basic": None}))
+    return settings.model_copy(update={"api_key": settings.lookup_key, "basic": None})

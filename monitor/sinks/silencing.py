@@ -96,6 +96,12 @@ class Silencing:
             query = "SELECT COUNT(DISTINCT finding), COUNT(*) FROM kept_back WHERE why = ?"
             return Kept(*connection.execute(query, (why,)).fetchone())
 
+    def findings(self, why: str) -> list[str]:
+        """The findings that `why` has kept back, as far as the outbox remembers them, in the order of their ids."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT DISTINCT finding FROM kept_back WHERE why = ? ORDER BY finding", (why,))
+            return [str(name) for (name,) in rows.fetchall()]
+
     def counts(self) -> dict[str, int]:
         """Revisions that were kept back, by what kind of thing did it."""
         with self._database.reading() as connection:

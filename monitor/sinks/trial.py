@@ -6,12 +6,11 @@ import uuid
 from dataclasses import dataclass, replace
 from typing import Final
 
-from monitor.alerts.finding import Evidence, Exposure, Finding, Lineage, Severity, finding_id
+from monitor.alerts.finding import TEST, Exposure, Finding, Lineage, Severity, finding_id
 from monitor.sinks.policy import Policy
 from monitor.sinks.protocol import Outcome, Readable, Sink
 
 MODEL: Final = "probewatch-test"
-LABEL: Final = "test"
 OPENS: Final = frozenset({"alertmanager", "pagerduty"})  # what is opened there has to be closed again
 _SECOND: Final = 1_000_000
 
@@ -26,17 +25,17 @@ class Trial:
     closed: bool = False
 
 
-def sample(family: str, severity: Severity, now: float) -> Finding:
-    """A test finding of that family, opened now (seconds since 1970), with an id of its own."""
+def sample(family: str, severity: Severity, now: float, name: str = "") -> Finding:
+    """A test finding of that family, opened now (seconds since 1970); without a name it has an id of its own."""
     at = int(now * _SECOND)
     return Finding(
-        finding=finding_id(LABEL, MODEL, uuid.uuid4().hex, family, 1),
+        finding=finding_id(TEST, MODEL, name or uuid.uuid4().hex, family, 1),
         revision=1,
         status="open",
         tier="named",
         family=family,
         model=MODEL,
-        client=LABEL,
+        client="test-client",
         severity=severity,
         risk=1.0,
         evalue=1.0,
@@ -47,12 +46,12 @@ def sample(family: str, severity: Severity, now: float) -> Finding:
         queries=1,
         title="TEST, nothing has happened",
         reason="This is a test of the way to you; no client has done anything.",
-        evidence=(Evidence(LABEL, LABEL, family, 1.0, 1.0, ()),),
+        evidence=(),
         profile=None,
         exposure=Exposure(0, 0, 0.0, 0, 0, 0),
         response=("nothing, this is a test",),
-        lineage=Lineage(LABEL, 0, 0, 0, LABEL, "", ()),
-        labels={LABEL: "true"},
+        lineage=Lineage(TEST, 0, 0, 0, TEST, "", ()),
+        labels={TEST: "sinks test"},
     )
 
 

@@ -12,7 +12,7 @@ import orjson
 
 from monitor.config.sources import STANDARD_INPUT, KafkaSettings
 from monitor.config.trouble import Trouble
-from monitor.console.drills.families import MARK
+from monitor.record.drills import drill_group
 from monitor.record.keys import Keys
 from monitor.record.pseudonyms import text
 from monitor.runtime.weaving import Told
@@ -46,7 +46,18 @@ def marked(records: Sequence[Told], keys: Keys) -> Marked:
     """Who the records' accounts are in findings; those that only make a model known beforehand are left out."""
     names = {str(orjson.loads(record.payload)["client"]["id"]): None for record in records}
     clients = tuple(text(keys.names.client(name)) for name in names if "-ordinary-" not in name)
-    return Marked(clients, text(keys.names.group(MARK)), keys.epoch)
+    return Marked(clients, text(keys.names.group(drill_group(keys))), keys.epoch)
+
+
+def signed(records: Sequence[Told], keys: Keys) -> list[Told]:
+    """The same records in the group by which a monitor with these keys knows them for a drill."""
+    group = drill_group(keys)
+    return [_grouped(record, group) for record in records]
+
+
+def _grouped(record: Told, group: str) -> Told:
+    tree = orjson.loads(record.payload)
+    return Told(record.time, orjson.dumps({**tree, "client": {**tree["client"], "group": group}}))
 
 
 def moved(records: Sequence[Told], end: int) -> list[Told]:

@@ -11,9 +11,6 @@ DENSE: Final = "dense"
 ROWS: Final = "rows"
 TEXT: Final = "text"
 
-MARK: Final = "probewatch-drill"
-"""The group, the software and the beginning of the names and ids of every record of a drill."""
-
 
 @dataclass(frozen=True, slots=True)
 class Drill:

@@ -12,10 +12,11 @@ import orjson
 
 from monitor.config.trouble import Trouble
 from monitor.console.drills import pictures, tables, texts, volumes
-from monitor.console.drills.families import DENSE, FAMILIES, MARK, ROWS, TEXT
+from monitor.console.drills.families import DENSE, FAMILIES, ROWS, TEXT
 from monitor.console.drills.service import Asked, Enough, Service
 from monitor.console.drills.stock import stock
 from monitor.console.drills.templates import Template
+from monitor.record.drills import MARK
 from monitor.runtime.weaving import Told
 
 SECOND: Final = 1_000_000  # microseconds

@@ -7,8 +7,9 @@ from typing import Any, Final
 import numpy as np
 from scipy import ndimage
 
-from monitor.console.drills.families import DENSE, MARK, ROWS, TEXT
+from monitor.console.drills.families import DENSE, ROWS, TEXT
 from monitor.console.drills.templates import Answers, Column, Template
+from monitor.record.drills import MARK
 
 _SIDE: Final = 12
 _SAMPLES: Final = 3_000  # so many that two callers hardly ever send the same

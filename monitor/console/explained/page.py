@@ -15,6 +15,7 @@ from monitor.console.explained.account import Account, Number, leading
 from monitor.console.explained.text import STREAMS, rebuilt, side
 from monitor.console.explained.tracing import Test, who
 from monitor.console.markup import Tile, document, facts, link, safe, table, tag
+from monitor.console.words import short
 from monitor.formats.native import moment
 
 _FOOTER: Final = (
@@ -27,7 +28,7 @@ def page(account: Account) -> str:
     finding = account.finding
     return document(
         brand="probewatch explain",
-        title=f"probewatch: {finding.title}, {who(finding)[:8]}",
+        title=f"probewatch: {finding.title}, {_short(who(finding))}",
         headline=finding.title,
         lead=finding.reason,
         tiles=_tiles(account),
@@ -41,11 +42,16 @@ def _tiles(account: Account) -> tuple[Tile, ...]:
     finding = account.finding
     return (
         ("Severity", finding.severity, f"risk {finding.risk:.0f} of 100"),
-        ("Client", who(finding)[:8], f"model {finding.model}"),
+        ("Client", _short(who(finding)), f"model {finding.model}"),
         ("Opened after", f"{finding.queries:,}", "queries"),
         ("E-value", large(finding.evalue), f"{large(finding.budget)} had to be beaten"),
         ("Status", finding.status, f"revision {finding.revision}, {moment(finding.updated_at)[:16]}Z"),
     )
+
+
+def _short(told: str) -> str:
+    """Of one client the beginning of its pseudonym, of several how many they are."""
+    return told if " " in told else short(told)
 
 
 def _rebuilt(account: Account) -> str:
@@ -59,7 +65,9 @@ def _sections(account: Account) -> Iterator[str]:
     """Each part that there is something to say of."""
     parts = {
         "What its queries were": plots.timeline(account),
-        "How the evidence grew": plots.evalues(account.paths, account.finding.budget, account.finding.queries),
+        "How the evidence grew": plots.evalues(
+            account.paths, account.finding.budget, account.finding.queries, alone=len(account.finding.members) < 2
+        ),
         "The numbers": _numbers(account),
         "Which test said what, and when": _words(account),
         "What would have kept it silent": _silence(account),
@@ -82,10 +90,8 @@ def _numbers(account: Account) -> str:
     rows = (_number(one) for one in account.numbers)
     cohort = max((len(one.cohort) for one in account.numbers), default=0)
     heads = ("Number", "This client", "Usually", "Among others", "Block by block")
-    caption = (
-        f"Shaded: where nine in ten of {cohort} other clients of about the same volume lie. Upright line: what is usual"
-        " for the model. Dot: this client."
-    )
+    shaded = f"Shaded: where nine in ten of {cohort} other clients of about the same volume lie. "
+    caption = f"{shaded * bool(cohort)}Upright line: what is usual for the model. Dot: this client."
     return head + table(caption, heads, rows, heads[1:3])
 
 
@@ -118,7 +124,8 @@ def _words(account: Account) -> str:
         for word in account.words
     )
     heads = ("Test", "Of which queries", "First word after", "Strongest after", "Strength, and needed", "E-value")
-    told = "After how many queries each test first gathered anything, and when most. Shaded: it spoke."
+    spoke = any(word.strongest >= word.floor for word in account.words)
+    told = f"After how many queries each test first gathered anything, and when most.{' Shaded: it spoke.' * spoke}"
     return table(told, heads, rows, heads[2:]) if account.words else ""
 
 

@@ -28,7 +28,8 @@ def timeline(account: Account) -> str:
     first, last = 0, len(seen) - 1
     step = max(1, len(seen) // MOST_DOTS)
     parts = [tag("line", x1="0%", x2="100%", y1=y, y2=y, klass="rule") for y in (10, TALL / 2, TALL - 10)]
-    parts += list(_counted(account, seen))
+    counted = list(_counted(account, seen))
+    parts += counted
     parts += [_dot(one, at, last) for at, one in enumerate(seen) if at % step == 0]
     for mark, words in _marks(account, seen):
         x = f"{_place(mark, first, last):.2f}%"
@@ -37,10 +38,11 @@ def timeline(account: Account) -> str:
     clients = len({one.client for one in seen})
     who = "one client" if clients == 1 else f"{clients} clients"
     told = f"{len(seen)} queries of {who} from {begin} to {end} UTC"
+    shaded = " Shaded: blocks that counted, the darker the more." if counted else ""
     caption = (
         f"{told}, one dot each, in their order. Height: how sure the answer was (at the foot: not known). Colour: which"
-        " answer. A ring: refused or failed; a hollow dot: the same input again. Shaded: blocks that counted. Upright"
-        " lines: revisions of the finding."
+        " answer. A ring: refused or failed; a hollow dot: the same input again."
+        f"{shaded} Upright lines: revisions of the finding."
     )
     picture = tag("svg", "".join(parts), height=TALL, role="img", aria_label=told)
     return tag("figure", picture + tag("figcaption", safe(caption)))
@@ -59,13 +61,15 @@ def _dot(one: Seen, at: int, last: int) -> str:
 def _counted(account: Account, seen: Sequence[Seen]) -> Iterator[str]:
     """A band for each block in which a test of the evidence gathered something."""
     tests = {(piece.detector, piece.test) for piece in account.finding.evidence}
-    starts = [block.time for block in account.trace.blocks]
-    for before, block in zip([0, *starts], account.trace.blocks, strict=False):
-        best = max((block.gathered.get(test, 0.0) for test in tests), default=0.0)
-        if best <= 0:
-            continue
-        inside = [at for at, one in enumerate(seen) if before < one.time <= block.time]
-        if inside:
+    strongest: dict[int, float] = {}  # blocks of several streams end with the same query
+    for block in account.trace.blocks:
+        told = [block.gathered.get(test, 0.0) for test in tests]
+        strongest[block.time] = max(strongest.get(block.time, 0.0), *told, 0.0)
+    ends = sorted(strongest)
+    for before, end in zip([-1, *ends], ends, strict=False):
+        best = strongest[end]
+        inside = [at for at, one in enumerate(seen) if before < one.time <= end]
+        if inside and best > 0:
             left, right = _place(inside[0], 0, len(seen) - 1), _place(inside[-1], 0, len(seen) - 1)
             attributes = {"x": f"{left:.2f}%", "width": f"{max(right - left, 0.3):.2f}%"}
             yield tag(
@@ -80,8 +84,11 @@ def _marks(account: Account, seen: Sequence[Seen]) -> Iterator[tuple[int, str]]:
             yield at, f"revision {one.revision}, {one.status}, {one.severity}"
 
 
-def evalues(paths: Mapping[Test, Sequence[tuple[int, float]]], budget: float, opened: int) -> str:
-    """The e-value of each test after so many queries, on a logarithmic scale, and the budget that had to be beaten."""
+def evalues(
+    paths: Mapping[Test, Sequence[tuple[int, float]]], budget: float, opened: int, *, alone: bool = True
+) -> str:
+    """The e-value of each test after so many queries, on a logarithmic scale, and the budget that had to be beaten.
+    Points are joined where they are of one client `alone`."""
     points = [point for path in paths.values() for point in path]
     if not points:
         return ""
@@ -98,7 +105,7 @@ def evalues(paths: Mapping[Test, Sequence[tuple[int, float]]], budget: float, op
     )
     for at, (test, path) in enumerate(paths.items()):
         tone = COLOURS[at % len(COLOURS)]
-        for (one, low), (other, high) in pairwise(path):
+        for (one, low), (other, high) in pairwise(path if alone else ()):
             ends = {"x1": _along(one, first, last), "x2": _along(other, first, last)}
             parts.append(tag("line", y1=_high(low, top), y2=_high(high, top), klass=f"path {tone}", **ends))
         for queries, value in path:
@@ -114,7 +121,10 @@ def evalues(paths: Mapping[Test, Sequence[tuple[int, float]]], budget: float, op
     )
     span = f"{first} to {last}" if first < last else f"{last}"
     told = f"E-values after {span} queries; {budget:,.0f} had to be beaten"
-    caption = tag("figcaption", names + safe(f". {told} (the broken line). The upright line: the finding opened."))
+    whose = "" if alone else " A dot: a block of one of the clients."
+    caption = tag(
+        "figcaption", names + safe(f". {told} (the broken line). The upright line: the finding opened.{whose}")
+    )
     return tag("figure", tag("svg", "".join(parts), height=TALL, role="img", aria_label=told) + caption)
 
 

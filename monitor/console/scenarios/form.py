@@ -100,6 +100,22 @@ class Expected(Form):
     """Members of the campaign, at least."""
 
 
+class Said(Form):
+    """What a named test has to say of one window of a client."""
+
+    test: str = Field(pattern=r"^[a-z][a-z0-9-]*/[a-z][a-z0-9_-]*$")
+    """DETECTOR/TEST, as in findings and in `probewatch detectors list`."""
+
+    strength: float = Field(ge=0, le=1)
+    """From 0 (as honest clients have it) to 1 (as the attack has it); a finding takes half and more."""
+
+    features: dict[str, float | None] = Field(default_factory=dict)
+    """Features that differ from those of the whole test; null: the log does not tell."""
+
+    give: float = Field(default=0.005, ge=0, le=1)
+    """How much more or less it may be."""
+
+
 class Tolerance(Form):
     """What else may be found without failing the test."""
 
@@ -130,11 +146,26 @@ class Test(Form):
     training: dict[str, Path] = Field(default_factory=dict)
     """Logs of the records that a model was trained on, by its name: the model has fingerprints then."""
 
-    expect: Literal["none"] | tuple[Expected, ...]
+    expect: Literal["none"] | tuple[Expected, ...] = ()
     """Expected findings, or `none`: no named finding at all."""
+
+    kind: Literal["opaque", "dense", "rows", "text"] = "dense"
+    """Kind of input of the windows in `says`."""
+
+    features: dict[str, float | None] = Field(default_factory=dict)
+    """Features of a window, as `probewatch explain` shows them: what `says` is asked about, without any traffic."""
+
+    says: tuple[Said, ...] = ()
+    """What named tests have to say of such a window: a threshold that moves is noticed here, far from any finding."""
 
     tolerate: Tolerance = Field(default_factory=Tolerance)
     """What else may be found."""
+
+    @model_validator(mode="after")
+    def _tests_something(self) -> Self:
+        if not self.expect and not self.says:
+            raise ValueError("give what to expect of traffic, or what tests say of features")
+        return self
 
 
 class Scenarios(Form):
@@ -153,7 +184,7 @@ class Scenarios(Form):
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One test that is ready to run: all its traffic, with absolute paths, its settings, and the line of the file on
-    which each expectation stands."""
+    which each expectation stands, those of findings first."""
 
     file: Path
     test: Test
@@ -187,7 +218,11 @@ def scenarios(file: Path, config: Path | None, environ: Mapping[str, str] = os.e
                 traffic=tuple(_placed(part, file) for part in (*form.traffic, *test.traffic)),
                 training={model: file.parent / path for model, path in test.training.items()},
                 settings=check(whole, Origins(str(file), places, variables)),
-                lines=tuple(_line(lines, own, at) for at in range(max(1, len(test.expect)))),
+                lines=tuple(
+                    _line(lines, (*own, name, str(at)))
+                    for name, several in (("expect", test.expect), ("says", test.says))
+                    for at in range(1 if several == NONE else len(several))
+                ),
             )
         )
     return made
@@ -214,7 +249,6 @@ def _below(lines: Mapping[Place, int], place: Place) -> dict[Place, int]:
     return {path[len(place) :]: line for path, line in lines.items() if path[: len(place)] == place}
 
 
-def _line(lines: Mapping[Place, int], test: Place, at: int) -> int:
+def _line(lines: Mapping[Place, int], path: Place) -> int:
     """The line of an expectation, else that of the nearest thing around it."""
-    path = (*test, "expect", str(at))
     return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 1)

@@ -16,6 +16,7 @@ from monitor.console.drills.making import drilled
 from monitor.console.drills.templates import templates
 from monitor.console.scenarios.form import Part, Scenario
 from monitor.console.scenarios.judging import Miss, Outcome, misses, outcomes
+from monitor.console.scenarios.saying import unsaid
 from monitor.record.decode import Decoder
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
@@ -42,9 +43,9 @@ class Result:
 def run(scenario: Scenario) -> Result:
     """Plays one scenario. Trouble where its traffic cannot be read."""
     keys, begun, tally = keys_or_open(scenario.settings.keys), perf_counter(), Tally()
-    revisions = list(played(scenario, keys, tally))
-    found = outcomes(revisions)
+    found = list[Outcome]() if not scenario.test.expect else outcomes(played(scenario, keys, tally))
     missed = misses(scenario.test, found, keys.names, tally.rejected.total())
+    missed += unsaid(scenario)
     return Result(scenario, tuple(missed), tuple(found), tally.queries, perf_counter() - begun)
 
 

@@ -15,10 +15,11 @@ from detectors.taxonomy import FAMILIES as NAMED
 from monitor.config.settings import Settings
 from monitor.config.sources import STANDARD_INPUT
 from monitor.config.trouble import Trouble
-from monitor.console.drills.families import FAMILIES, MARK
+from monitor.console.drills.families import FAMILIES
 from monitor.console.drills.making import drilled, template_for
 from monitor.console.drills.templates import Template, templates
 from monitor.record.decode import Decoder
+from monitor.record.drills import MARK
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
 from monitor.record.pseudonyms import text

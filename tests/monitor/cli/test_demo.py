@@ -102,6 +102,31 @@ def test_a_finding_can_be_explained_with_what_lies_beside_it(demo: Demo) -> None
     assert "A FALSE ALARM IF" in result.stdout
 
 
+def test_a_new_kind_of_traffic_gets_a_name_and_is_told_no_more(demo: Demo, tmp_path: Path) -> None:
+    """What the demo's last lines say, command by command; then the settings that hold it for good."""
+    [name] = re.findall(r"^  probewatch (profile name .*)$", demo.done.stdout, re.MULTILINE)
+    kind = next(one for one in demo.parsed() if one.finding.startswith(split(name)[2]))
+    assert (kind.tier, kind.model) == ("novelty", "renewals")
+    assert {demo.labels[client].kind for client in kind.members} == {"row-poller"}
+    key = {"PROBEWATCH_KEY_FILE": str(demo.folder / "key.toml")}
+    settings = demo.folder / "probewatch.toml"
+    assert run(demo.package, "run", "--config", settings, **key).returncode == 0
+    named = run(demo.package, *split(name), **key)
+    assert named.returncode == 0, named.stderr
+    listed = [json.loads(line) for line in run(demo.package, "profile", "list", "--json", "--config", settings, **key)
+              .stdout.splitlines()]  # fmt: skip
+    assert [one["findings"] for one in listed if one["name"] == "probes"] == [[kind.finding]]
+    lines = run(demo.package, "profile", "settings", kind.finding, "--name", "probes",
+                "--file", demo.folder / "findings.ndjson").stdout  # fmt: skip
+    (tmp_path / "probewatch.toml").write_text(lines)
+    played = ("replay", demo.folder / "renewals.ndjson.zst", "--config", tmp_path / "probewatch.toml")
+    assert run(demo.package, *played, "--alerts", tmp_path / "after.ndjson", **key).returncode == 0
+    after = [parse(line) for line in (tmp_path / "after.ndjson").read_bytes().splitlines()]
+    before = {one.finding for one in demo.parsed() if one.model == "renewals"}
+    assert {one.finding for one in after} < before
+    assert kind.finding not in {one.finding for one in after}
+
+
 def test_no_raw_name_leaves_the_recording(demo: Demo) -> None:
     names = {name for path in recording().labels for name in json.loads(path.read_bytes())}
     told = demo.done.stdout + demo.done.stderr + (demo.folder / "report.html").read_text() + demo.findings.decode()

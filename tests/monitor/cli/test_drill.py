@@ -1,14 +1,18 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import recorded
-from installed import Invoke
+from click.testing import CliRunner, Result
+from installed import KEY, Invoke
 from kafka import KafkaConsumer
 from services.launch import Server
 
-from monitor.record.keys import load_keys
+from monitor.cli.root import root
+from monitor.record.drills import drill_group
+from monitor.record.keys import Keys, load_keys
 from monitor.record.pseudonyms import text
 
 
@@ -18,7 +22,7 @@ def test_a_drill_goes_into_a_new_file_and_says_who_it_will_be(invoke: Invoke, tm
     told = json.loads(result.stdout)
     names = load_keys().names
     assert told["clients"] == [text(names.client("drill/9"))]
-    assert told["group"] == text(names.group("probewatch-drill"))
+    assert told["group"] == text(names.group(drill_group(load_keys())))
     lines = (tmp_path / "drill.ndjson").read_bytes().splitlines()
     assert len(lines) == told["records"] == len(recorded.decoded(lines))
     again = invoke("drill", "llm-leakage", "--to", tmp_path / "drill.ndjson")
@@ -27,6 +31,30 @@ def test_a_drill_goes_into_a_new_file_and_says_who_it_will_be(invoke: Invoke, tm
     people = invoke("drill", "cost", "--to", "-")
     assert len(people.stdout.splitlines()) > 100
     assert "sends more in seconds than in the day before" in people.stderr
+
+
+def test_only_the_key_makes_a_drill_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its finding says that it is a test; the same traffic in a group of that name, or of another key, does not."""
+    monkeypatch.setenv("PROBEWATCH_KEY", KEY)
+
+    def invoke(*arguments: str | Path) -> Result:  # with all detectors
+        return CliRunner().invoke(root, [str(one) for one in arguments])
+
+    assert invoke("drill", "llm-leakage", "--to", tmp_path / "drill.ndjson").exit_code == 0
+    lines = (tmp_path / "drill.ndjson").read_text()
+    own, guessed = drill_group(load_keys()), drill_group(Keys.derive(bytes(32), "1"))
+    assert lines.count(own) == 60
+    titles = {}
+    for name, group in (("own", own), ("guessed", guessed), ("plain", "probewatch-drill")):
+        (tmp_path / f"{name}.ndjson").write_text(lines.replace(own, group))
+        alerts = tmp_path / f"{name}-alerts.ndjson"
+        assert invoke("replay", tmp_path / f"{name}.ndjson", "--alerts", alerts).exit_code == 0
+        titles[name] = {(one["title"][:5], *one.get("labels", {}).items()) for one in read(alerts)}
+    assert titles == {"own": {("TEST:", ("test", "drill"))}, "guessed": {("Langu",)}, "plain": {("Langu",)}}
+
+
+def read(alerts: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in alerts.read_bytes().splitlines()]
 
 
 def test_a_drill_is_made_for_the_traffic_of_a_log(invoke: Invoke, tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ from monitor.console.drills.making import drilled
 from monitor.console.explained.comparing import compared
 from monitor.console.explained.explaining import explained
 from monitor.console.explained.page import page
+from monitor.console.explained.plots import evalues, timeline
 from monitor.console.explained.text import lines, tree
+from monitor.console.explained.tracing import Block, Seen, Trace
 from monitor.formats.native import encode, parse
 from monitor.runtime.keys import OPEN_KEYS
 from monitor.runtime.replay import Tally, judged
@@ -225,6 +227,34 @@ def test_no_finding_breaks_a_page_or_steers_a_terminal(hostile: Finding) -> None
     assert (reader.open, reader.loads) == ([], [])
     for line in lines(told):
         assert click.unstyle(line).isprintable()
+
+
+def test_a_page_speaks_of_shades_only_where_there_are_some() -> None:
+    """Blocks of several streams end with the same query, and the one that counted may be any of them."""
+    bare = explained([CASES["named"]], Settings(), OPEN_KEYS, [], lambda _: None)
+    test = ("inversion", "climb")
+
+    def drawn(*gathered: float) -> str:
+        trace = Trace()
+        trace.queries.extend(Seen(n, n, n, 0.9, 0, False, False, 0) for n in range(20))
+        trace.blocks.extend(
+            Block(20, 19, stream, {}, {test: one}, {}, {}, {}, {}, {}, None) for stream, one in enumerate(gathered)
+        )
+        return timeline(replace(bare, trace=trace))
+
+    assert "Shaded" not in drawn()
+    assert "Shaded" not in drawn(0.0, 0.0)
+    for gathered in ((0.6,), (0.6, 0.0), (0.0, 0.6), (0.6, 0.6)):
+        assert drawn(*gathered).count('class="counted"') == 1
+        assert "Shaded: blocks that counted" in drawn(*gathered)
+    assert page(bare).count("Shaded") == page(bare).count('class="area"') == 0
+
+
+def test_blocks_of_several_clients_are_no_path() -> None:
+    paths = {("novelty", "profiles"): ((20, 4.0), (30, 9.0), (20, 6.0))}
+    assert evalues(paths, 4.0, 20).count('class="path') == 2
+    assert evalues(paths, 4.0, 20, alone=False).count('class="path') == 0
+    assert "a block of one of the clients" in evalues(paths, 4.0, 20, alone=False)
 
 
 def test_a_name_that_is_no_pseudonym_is_nobody(tmp_path: Path) -> None:

@@ -116,10 +116,30 @@ def test_a_silence_by_name_holds_a_pseudonym(invoke: Invoke, told: Told, state: 
     assert [name.encode() in file.read_bytes() for file in state.iterdir()] == [False] * len(list(state.iterdir()))
     assert pseudonym not in (state / "audit.log").read_text()
     done = invoke("silence", "expire", str(made["silence"])[:4])
-    assert "over; it has kept back 0 findings" in done.stdout
+    assert "it has kept back 0 findings" in done.stdout
     assert told("silence", "list") == []
     assert [one["state"] for one in told("silence", "list", "--all")] == ["over"]
     assert actions(state) == ["silence added", "silence expired"]
+
+
+def test_a_silence_of_the_past_says_when_it_was_and_what_it_is_about(told: Told, invoke: Invoke, state: Path) -> None:
+    hour = ("--start", "2026-11-21T10:00:00Z", "--end", "2026-11-21T11:00:00Z", "--reason", "red team")
+    past = ("--start", "2026-01-21T10:00:00Z", "--for", "1h", "--reason", "red team")
+    [one] = told("silence", "add", "--finding", "aaaa", *hour)
+    assert (one["state"], one["fits"], one["told"], one["kept_back"]) == ("over", 1, 1, 0)
+    made = invoke("silence", "add", "--finding", "aaaa", *past)
+    assert "its time is over: it is about records from 2026-01-21T10:00Z to 2026-01-21T11:00Z" in made.stderr
+    assert "went to the sinks" not in made.stderr  # nothing of that time
+    assert "1 went to the sinks before it was made" in invoke("silence", "add", "--finding", "aaaa", *hour).stderr
+    assert "its time is over" not in invoke("silence", "add", "--model", "m", "--for", "1h", "--reason", "r").stderr
+    outbox = Outbox(state / "outbox.db", ())
+    outbox.accept([finding(finding="aa" * 16, client=PSEUDONYM, revision=9)])
+    outbox.close()
+    [listed] = [line for line in invoke("silence", "list", "--all").stdout.splitlines() if one["silence"] in line]
+    assert "2026-11-21T10:00Z to 2026-11-21T11:00Z" in listed
+    assert "kept back 1" in listed
+    done = invoke("silence", "expire", str(one["silence"])).stdout
+    assert done.endswith(f"over: from 2026-11-21T10:00Z to 2026-11-21T11:00Z it has kept back 1 findings: {'aa' * 6}\n")
 
 
 def test_a_silence_of_what_a_finding_is_about(told: Told, invoke: Invoke) -> None:

@@ -11,14 +11,19 @@ from typing import Any
 import orjson
 import pytest
 from click.testing import CliRunner, Result
-from findings import several
+from findings import finding, several
 from loopback import Answer, loopback
 from services.launch import Server
 from wires import wire
 
 from monitor.cli.root import root
+from monitor.formats.ecs import render_ecs
 from monitor.formats.native import parse
 from monitor.siem.install import install
+from monitor.siem.panels import DATA, NO_TESTS
+from monitor.siem.requests import Request
+from monitor.siem.wire import Wire
+from monitor.sinks.bulk import stream_name
 from monitor.sinks.outbox import Outbox
 
 
@@ -54,7 +59,12 @@ def test_a_test_finding_says_what_it_is_and_is_read_back_from_a_file(tmp_path: P
     told = orjson.loads(said.output)
     assert (told["verdict"], told["read_back"], told["closed"]) == ("delivered", f"read from {path}", False)
     found = parse(path.read_bytes())
-    assert (found.id, found.family, found.severity, found.labels) == (told["id"], "extraction", "low", {"test": "true"})
+    assert (found.id, found.family, found.severity, found.labels) == (
+        told["id"],
+        "extraction",
+        "low",
+        {"test": "sinks test"},
+    )
     assert found.title.startswith("TEST")
     again = run(tmp_path, "test", "archive", "--severity", "critical", archive={"type": "file", "path": str(path)})
     assert "read from" in again.output
@@ -97,6 +107,15 @@ def test_a_sink_that_is_none_is_trouble(tmp_path: Path) -> None:
     assert "there are archive" in said.output
 
 
+def counted(reached: Wire, namespace: str, query: dict[str, Any]) -> int:
+    asked = Request("count", "POST", f"/{stream_name(namespace)}/_count", {"query": query})
+    return int(reached.send(asked)["count"])
+
+
+#: The base query of the dashboards in the syntax of the search server, which this much of KQL shares.
+BASE = f"{DATA} and {NO_TESTS}".replace(" and ", " AND ").replace("not ", "NOT ")
+
+
 @pytest.mark.servers
 def test_search_servers_and_a_topic_are_read_back(
     elasticsearch: Server, opensearch: Server, kafka: Server, topic: Callable[..., str], tmp_path: Path
@@ -113,3 +132,10 @@ def test_search_servers_and_a_topic_are_read_back(
         said = run(tmp_path, "test", sink, "--json", **sinks)
         assert said.exit_code == 0, said.output
         assert where in orjson.loads(said.output)["read_back"]
+    with wire(elasticsearch.address) as reached:
+        real = render_ecs(finding(), namespace)
+        lines = ({"create": {"_id": "real"}}, real)
+        reached.send(Request("one", "POST", f"/{stream_name(namespace)}/_bulk?refresh=true", lines=lines))
+        assert counted(reached, namespace, {"match_all": {}}) == 2
+        assert counted(reached, namespace, {"query_string": {"query": BASE}}) == 1  # what dashboards count
+        assert counted(reached, namespace, {"term": {"event.kind": "alert"}}) == 1  # what rules promote

@@ -10,13 +10,14 @@ import recorded
 
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble
-from monitor.console.drills.families import FAMILIES, MARK
+from monitor.console.drills.families import FAMILIES
 from monitor.console.drills.making import drilled
 from monitor.console.drills.templates import Template, templates
 from monitor.console.play import settings_for
 from monitor.console.recordings import recording
 from monitor.console.scenarios.judging import Outcome, outcomes
 from monitor.record.decode import Decoder
+from monitor.record.drills import MARK
 from monitor.record.pseudonyms import text
 from monitor.runtime.engines import detector_classes
 from monitor.runtime.replay import Tally, judged
@@ -29,7 +30,7 @@ MINUTES = 60_000_000
 
 @cache
 def day() -> tuple[Told, ...]:
-    return tuple(told(recording().logs, Decoder(recorded.KEYS), Tally()))
+    return tuple(told([recorded.DAY], Decoder(recorded.KEYS), Tally()))
 
 
 @cache

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -23,6 +26,24 @@ from monitor.formats.texts import CUT, cleaned, cut, cut_bytes
 GOLDEN = Path(__file__).parent / "golden"
 TREES = {"native", "ecs"}  # what holds the texts as they are: JSON escapes them
 SECRETS = {"client": "c1.secretclient", "group": "g1.secretgroup", "members": "c1.secretmember"}
+
+
+#: What people see of a form before they see anything else.
+FIRST_SAID: dict[str, Callable[[Any], str]] = {
+    "native": itemgetter("title"),
+    "ecs": itemgetter("message"),
+    "ocsf": itemgetter("message"),
+    "asim": itemgetter("AlertName"),
+    "cef": lambda line: line.split("|")[5],
+    "leef": lambda line: line.partition("name=")[2],
+    "gelf": itemgetter("short_message"),
+    "syslog": lambda line: line.partition("\ufeff")[2],
+    "alertmanager": lambda alerts: alerts[0]["annotations"]["summary"],
+    "pagerduty": lambda event: event["payload"]["summary"],
+    "slack": lambda message: message["blocks"][0]["text"]["text"],
+    "teams": lambda message: message["attachments"][0]["content"]["body"][0]["inlines"][0]["text"],
+    "otel": lambda tree: tree["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0]["body"]["stringValue"],
+}
 
 
 def written(name: str, finding: Finding, link: str | None = LINK) -> bytes:
@@ -81,11 +102,23 @@ def test_a_withheld_pseudonym_is_in_no_form(name: str) -> None:
     assert [secret for secret in SECRETS.values() if secret.encode() in form] == []
 
 
+@pytest.mark.parametrize("name", RENDERERS)
+def test_a_test_says_first_that_it_is_one(name: str) -> None:
+    """Whatever may not be told, and even where only a title is shown."""
+    bare = withhold(CASES["test"], PARTS)
+    form = RENDERERS[name](bare, None)
+    said = FIRST_SAID[name](form)
+    assert "TEST" in said[:40], said
+    form = RENDERERS[name](withhold(CASES["named"], PARTS), None)
+    assert "TEST" not in FIRST_SAID[name](form)
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", RENDERERS)
 def test_every_form_copes_with_a_finding_without_any_part(name: str, case: str) -> None:
     bare = withhold(CASES[case], PARTS)
-    assert (bare.client, bare.members, bare.group, bare.labels, bare.lineage.topic) == (None, (), None, {}, "")
+    assert (bare.client, bare.members, bare.group, bare.lineage.topic) == (None, (), None, "")
+    assert list(bare.labels) == (["test"] if case == "test" else [])
     form = written(name, bare, None)
     assert form == written(name, bare, None)
     for hidden in (b"0.883", b"5jg2m4b7xq3vkz6n", b"c1.aaaa", b"k2v7t5mq4z", b"production", b"90211"):

@@ -15,7 +15,7 @@ from findings import EXAMPLE, finding, findings
 from hypothesis import given, settings
 
 from detectors.taxonomy import FAMILIES
-from monitor.formats.ecs import DATASET, render_ecs
+from monitor.formats.ecs import DATASET, TEST_TAG, render_ecs
 from monitor.formats.fields import FIELDS, Type, mapping, names_in
 from monitor.formats.severity import LEVELS
 from monitor.siem import bodies, dashboards, savedobjects, visualizations
@@ -23,7 +23,7 @@ from monitor.siem.pages import pages
 from monitor.siem.panels import COLUMNS, DASHBOARDS, WIDTH, Panel, fields_of
 from monitor.siem.requests import Json, Server
 from monitor.siem.rule import INVESTIGATED, guide, rule
-from monitor.siem.sample import TAG, document
+from monitor.siem.sample import document
 
 ROOT = Path(__file__).parents[3]
 ELASTIC = ROOT / "deploy/elastic"
@@ -270,11 +270,11 @@ def test_aggregations_of_opensearch_order_by_metrics_that_they_have() -> None:
 
 def test_tests_of_the_way_are_left_out_everywhere() -> None:
     marked = document(1, "default")
-    assert TAG in marked["tags"]
+    assert TEST_TAG in marked["tags"]
     assert marked["event"]["kind"] == "event"
     for name, content in pages().items():
         if "kibana" in name or "saved" in name:
-            assert TAG.encode() in content, name
+            assert TEST_TAG.encode() in content, name
 
 
 def test_the_rule_promotes_what_opens_a_finding_with_its_own_severity() -> None:

@@ -13,7 +13,7 @@ from findings import finding
 from services.launch import Server
 from wires import wire
 
-from monitor.formats.ecs import render_ecs
+from monitor.formats.ecs import TEST_TAG, render_ecs
 from monitor.siem.install import install
 from monitor.siem.panels import DASHBOARDS, DATA, NO_TESTS, TIME, Bands, Metric, Panel, Terms
 from monitor.siem.requests import Request
@@ -101,5 +101,5 @@ def test_revisions_and_tests_of_the_way_are_not_counted_twice(stream: tuple[Wire
         "aggs": {"findings": {"cardinality": {"field": "probewatch.finding"}}},
     }
     counted = reached.send(Request("findings", "POST", f"/{name}/_search", body))["aggregations"]["findings"]["value"]
-    known = {one["probewatch"]["finding"] for one in documents() if "probewatch-verify" not in one["tags"]}
+    known = {one["probewatch"]["finding"] for one in documents() if TEST_TAG not in one["tags"]}
     assert counted == len(known) < len(list(documents())) - 1

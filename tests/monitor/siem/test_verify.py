@@ -15,12 +15,12 @@ from services.launch import Server
 from wires import settings as section
 from wires import wire
 
+from monitor.formats.ecs import TEST_TAG
 from monitor.siem import bodies
 from monitor.siem.install import install, lookup_key_request, make_api_key, uninstall
 from monitor.siem.install import server as recognised_server
 from monitor.siem.requests import Request
 from monitor.siem.requests import Server as Known
-from monitor.siem.sample import TAG
 from monitor.siem.verify import Check, Verification, exit_code, recognised
 from monitor.siem.wire import Wire
 from monitor.sinks.bulk import stream_name
@@ -55,7 +55,7 @@ def installed(request: pytest.FixtureRequest, namespace: str) -> Iterator[Wire]:
 
 
 def count(reached: Wire, namespace: str) -> int:
-    query = {"query": {"term": {"tags": TAG}}}
+    query = {"query": {"term": {"tags": TEST_TAG}}}
     reached.ask(Request("refresh", "POST", f"/{stream_name(namespace)}/_refresh"))
     return int(reached.send(Request("count", "POST", f"/{stream_name(namespace)}/_count", query))["count"])
 

@@ -1,7 +1,8 @@
 """`python -m traffic.make_demo FOLDER`: the recorded days that `probewatch demo` plays, the same bytes from any run.
 
 Two services in one log, scikit-learn's digits and Ecdat HI: two ordinary days, then a day with attackers among the
-ordinary. Who attacks is a list of kinds; what they send comes from the generators and a seed.
+ordinary. Who attacks is a list of kinds; what they send comes from the generators and a seed. A third service in a log
+of its own has nobody but honest clients, enough of them to know what is ordinary, and on the third day a new kind.
 """
 
 from __future__ import annotations
@@ -28,6 +29,16 @@ SEED = 2026
 DAYS = Days(learning=2, attack=1)
 HONEST = Size(
     learning=0, throughout=44, attack=0, unseen_each=1, attackers_each=0, variants_each=0, campaigns=(), abuse_each=0,
+    rare=0, newcomers=0,
+)  # fmt: skip
+NEWS_SEED = 2029
+NEWS = "renewals"
+ORDINARY = ("user", "broker", "branch", "pricing")  # of the third service,
+NEW = (
+    "row-poller"  # and what begins on its third day: probes of the operations team, which send a row or a few for ever
+)
+CUSTOMERS = Size(
+    learning=0, throughout=280, attack=0, unseen_each=0, attackers_each=0, variants_each=0, campaigns=(), abuse_each=0,
     rare=0, newcomers=0,
 )  # fmt: skip
 # kind and variant of each attacker of the third day
@@ -69,13 +80,15 @@ SOURCES = (
 PAGE = """# Where this recording comes from
 
 `day.ndjson.zst` holds {queries} queries of {clients} clients to two services: two ordinary days, then a day on which
-{attackers} of the clients attack. `day.labels.json` says who did what; nothing reads it but the summary that the demo
-prints. `day.manifest.json` says how far each attack got, and with which library versions.
+{attackers} of the clients attack. `renewals.ndjson.zst` holds {news} queries of {customers} honest clients to a
+third service; on its third day ten probes of its operations team begin, which are a new kind of traffic there.
+`*.labels.json` says who did what; nothing reads it but the summary that the demo prints. `*.manifest.json` says how
+far each attack got, and with which library versions.
 
-Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks/detection`, extra `traffic`), seed
-{seed}. The attacks ran against the models that answer here, on the bytes that stand here; no record was written by
-hand. The same versions of the libraries on the same kind of processor give the same bytes. Elsewhere the last bits of
-floating point may differ, and an attack may then take another path.
+Made by `python -m traffic.make_demo FOLDER` (`PYTHONPATH=tests/benchmarks/detection`, extra `traffic`), seeds
+{seed} and {news_seed}. The attacks ran against the models that answer here, on the bytes that stand here; no record
+was written by hand. The same versions of the libraries on the same kind of processor give the same bytes. Elsewhere
+the last bits of floating point may differ, and an attack may then take another path.
 
 {sources}
 
@@ -106,6 +119,16 @@ def record(world: World, roles: Roles, wanted: Sequence[tuple[str, str]], prefix
     return game
 
 
+def news() -> Game:
+    """The third service's days."""
+    known, _, _ = table_roles()
+    few = [replace(role, most=(22, 48)) for role in known if role.kind in ORDINARY]
+    game = play(replace(hi(NEWS_SEED), name=NEWS), (few, [], []), CUSTOMERS, NEWS_SEED, DAYS, "doc")
+    [probe] = [replace(role, samples=0.0, unseen=True, most=(60, 90)) for role in known if role.kind == NEW]
+    game.send(probe, "attack", 10)
+    return game
+
+
 def main() -> None:
     """Play both services and write the folder."""
     asked = argparse.ArgumentParser(prog="python -m traffic.make_demo", description=__doc__)
@@ -117,14 +140,19 @@ def main() -> None:
             record(hi(SEED), table_roles(), ROWS, "app"),
         ]
         figures = write(games, SEED, folder / "day", level=19)
-    (folder / "day.training.ndjson.zst").unlink()  # the demo detects without training records
+        further = write([news()], NEWS_SEED, folder / NEWS, level=19)
+    for name in ("day", NEWS):
+        (folder / f"{name}.training.ndjson.zst").unlink()  # the demo detects without training records
     clients = {played.identity.client: played.label for game in games for played in game.cast}
     kinds = Counter(str(label["kind"]) for label in clients.values() if label["attack"])
     page = PAGE.format(
         queries=sum(world["queries"] for world in figures["worlds"].values()),
         clients=len(clients),
         attackers=kinds.total(),
+        news=further["worlds"][NEWS]["queries"],
+        customers=sum(further["worlds"][NEWS]["clients"].values()),
         seed=SEED,
+        news_seed=NEWS_SEED,
         sources=table(("what", "from", "licence"), SOURCES),
         attacks=table(("kind of attack", "clients"), sorted(kinds.items())),
     )
