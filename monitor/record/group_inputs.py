@@ -7,7 +7,7 @@ from itertools import repeat
 from math import prod
 from typing import Final
 
-from detectors.sketch.queries import DENSE, ROWS, TEXT
+from detectors.sketch.queries import DENSE, OPAQUE, ROWS, TEXT
 from monitor.record.gathering import IMAGES, NO_INPUT, NUMBERS, Gathering, Input
 from monitor.record.group import Group
 from monitor.record.limits import Limits
@@ -26,6 +26,8 @@ def inputs(group: Group, gathering: Gathering, limits: Limits) -> Iterable[Input
         return _rows(group)
     if kind == "text":
         return _texts(group, limits)
+    if kind == "digest":
+        return _digests(group, limits)
     return _images(group, gathering, limits) if kind == "tensor" else repeat(NO_INPUT)
 
 
@@ -46,6 +48,12 @@ def _texts(group: Group, limits: Limits) -> Iterable[Input]:
     starts, stops = group.span(("input", "text"))
     group.good &= stops - starts <= limits.text
     return ((TEXT, (text, str(text).encode()), 0, 0) for text in group.texts(("input", "text")))
+
+
+def _digests(group: Group, limits: Limits) -> Iterable[Input]:
+    starts, stops = group.span(("input", "digest"))
+    group.good &= (stops > starts) & (stops - starts <= limits.text)
+    return ((OPAQUE, str(digest).encode(), 0, 0) for digest in group.texts(("input", "digest")))
 
 
 def _images(group: Group, gathering: Gathering, limits: Limits) -> Iterable[Input]:

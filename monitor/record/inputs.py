@@ -51,7 +51,7 @@ class InputSketcher:
         size = np.zeros(len(inputs), np.float32)
         at = {kind: np.flatnonzero(kinds == kind) for kind in (OPAQUE, DENSE, ROWS, TEXT)}
         given = {kind: [one[1] for one in inputs if one[0] == kind] for kind in (OPAQUE, ROWS, TEXT)}
-        exact[at[OPAQUE]] = [self._digest(value) for value in given[OPAQUE]]
+        exact[at[OPAQUE]] = self._opaque(given[OPAQUE])
         dense, exact[at[DENSE]] = self._vectors([one for one in inputs if one[0] == DENSE], gathering)
         rows, exact[at[ROWS]] = self._cells(given[ROWS])
         text, exact[at[TEXT]] = self._texts(given[TEXT])
@@ -63,10 +63,11 @@ class InputSketcher:
         """What is kept of answers that are texts, in their order; "" where an answer is none."""
         return self._text.answers(texts)
 
-    def _digest(self, value: Any) -> int:
-        if type(value) is Premade:
-            return value.exact
-        return 0 if value is None else self._hashes.digest(value)
+    def _opaque(self, given: list[Any]) -> Words:
+        exact = np.array([one.exact if type(one) is Premade else 0 for one in given], np.uint64)
+        digests = [at for at, one in enumerate(given) if type(one) is bytes]
+        exact[digests] = self._hashes.digests([given[at] for at in digests])
+        return exact
 
     def _vectors(self, inputs: list[Input], gathering: Gathering) -> tuple[DenseSketches, Words]:
         raw = [one for one in inputs if type(one[1]) is not Premade]

@@ -19,9 +19,10 @@ _SEPARATOR: Final = "\x1e"  # between messages, so that moving a border between 
 
 class InputReader:
     """Reads inputs into a gathering. `seen` counts the keys that were understood; `bare_words` says whether any array
-    of the record holds true, false or null, which a float array takes for numbers."""
+    of the record holds true, false or null, which a float array takes for numbers; `most` is how many queries it may
+    hold."""
 
-    __slots__ = ("_epochs", "_gathering", "_limits", "bare_words", "seen")
+    __slots__ = ("_epochs", "_gathering", "_limits", "bare_words", "most", "seen")
 
     def __init__(self, gathering: Gathering, limits: Limits, epochs: tuple[str, ...]) -> None:
         self._gathering = gathering
@@ -29,6 +30,7 @@ class InputReader:
         self._epochs = epochs
         self.seen = 0
         self.bare_words = True
+        self.most = limits.queries
 
     def read(self, given: Any) -> list[Input]:
         """The inputs in one `input`: one, or as many as a batched tensor holds."""
@@ -66,8 +68,8 @@ class InputReader:
         datatype = "FP32" if datatype is None else datatype
         if datatype not in DATATYPES or (batch is not None and type(batch) is not bool):
             raise Unfamiliar
-        if batch and shape[0] > self._limits.queries:
-            raise Refused("too-large", "input.tensor.shape: too many queries in one record")
+        if batch and shape[0] > self.most:
+            raise Refused("too-large", "input.tensor.shape: too many queries in one record, or for its bytes")
         store, start = self._tensor_data(data, datatype, prod(shape))
         if not batch:
             return [(DENSE, shape, store, start)]

@@ -44,8 +44,10 @@ class RecordReader:
         """Keys of the last record that were understood."""
         return self._seen + self._inputs.seen + self._answers.seen
 
-    def read(self, record: Json, log_time: int, bare_words: bool) -> list[Query]:
-        """The queries of a record. `log_time` in milliseconds (-1: none); `bare_words` from the scan of its text."""
+    def read(self, record: Json, log_time: int, bare_words: bool, size: int) -> list[Query]:
+        """The queries of a record. `log_time` in milliseconds (-1: none); `bare_words` from the scan of its text, which
+        has `size` bytes."""
+        self._inputs.most = self._limits.queries_in(size)
         self._inputs.seen = self._answers.seen = 0
         self._inputs.bare_words = self._answers.bare_words = bare_words
         head = self._head(record, log_time)
@@ -71,8 +73,8 @@ class RecordReader:
         self._seen += 1 + (outputs is not None)
         if not inputs:
             raise Refused("empty", "inputs: no query")
-        if len(inputs) > self._limits.queries:
-            raise Refused("too-large", "inputs: too many queries in one record")
+        if len(inputs) > self._inputs.most:
+            raise Refused("too-large", "inputs: too many queries in one record, or for its bytes")
         outputs = [None] * len(inputs) if outputs is None else outputs
         if len(outputs) != len(inputs):
             raise Refused("bad-batch", "outputs: as many as inputs were expected")
