@@ -25,7 +25,7 @@ class RecordSettings(BaseModel):
     queries: int = Field(default=1_024, ge=1, le=100_000)
     """Queries in one record."""
 
-    query_bytes: int = Field(default=32, ge=0)
+    query_bytes: int = Field(default=40, ge=0)
     """Bytes of a record for each query in it, at least: what a query costs does not fall with its size. 0: any."""
 
     skew_days: float = Field(default=7.0, gt=0, le=36_500)

@@ -35,7 +35,7 @@ class General:
         counts, words = scan(*joined([self.payloads[at] for at in rows]))
         self._scanned.update(zip(rows, zip(counts.tolist(), words.tolist(), strict=True), strict=True))
 
-    def read(self, at: int) -> tuple[list[Query], int]:
+    def read(self, at: int) -> tuple[Query, int]:
         """The queries of a record that was scanned, and its unknown fields. Refused where it cannot be used."""
         return self._read(self._document(at), at)
 
@@ -47,7 +47,7 @@ class General:
             queries, unknown = self._read(document, at)
         except Refused:
             return None
-        return (document[0], unknown) if len(queries) == 1 else None
+        return (document[0], unknown) if len(queries[1]) == 1 else None
 
     def _document(self, at: int) -> Document:
         if at in self._failing:
@@ -60,7 +60,7 @@ class General:
             raise Refused("too-large", "record: too many keys")
         return document
 
-    def _read(self, document: Document, at: int) -> tuple[list[Query], int]:
+    def _read(self, document: Document, at: int) -> tuple[Query, int]:
         """The queries of a record and how many of its fields are unknown."""
         record, keys, bare_words = document
         try:

@@ -36,7 +36,7 @@ class Limits:
     queries: int = 1024
     """Queries in one record."""
 
-    query_bytes: int = 32
+    query_bytes: int = 40
     """Bytes of a record for each query in it, at least; 0 for any."""
 
     skew: int = 7 * DAY
@@ -45,7 +45,7 @@ class Limits:
     def queries_in(self, size: int) -> int:
         """How many queries a record of so many bytes may hold: what one costs does not fall with its size.
 
-        >>> Limits().queries_in(320), Limits().queries_in(10), Limits(query_bytes=0).queries_in(10)
+        >>> Limits().queries_in(400), Limits().queries_in(10), Limits(query_bytes=0).queries_in(10)
         (10, 1, 1024)
         """
         return min(self.queries, max(1, size // self.query_bytes)) if self.query_bytes else self.queries

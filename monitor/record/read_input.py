@@ -74,7 +74,8 @@ class InputReader:
         if not batch:
             return [(DENSE, shape, store, start)]
         one = shape[1:] or (1,)
-        return [(DENSE, one, store, start + number * prod(one)) for number in range(shape[0])]
+        step = prod(one)
+        return [(DENSE, one, store, at) for at in range(start, start + shape[0] * step, step)]
 
     def _tensor_data(self, data: Any, datatype: Datatype, size: int) -> tuple[int, int]:
         if type(data) is str:

@@ -44,7 +44,7 @@ class RecordReader:
         """Keys of the last record that were understood."""
         return self._seen + self._inputs.seen + self._answers.seen
 
-    def read(self, record: Json, log_time: int, bare_words: bool, size: int) -> list[Query]:
+    def read(self, record: Json, log_time: int, bare_words: bool, size: int) -> Query:
         """The queries of a record. `log_time` in milliseconds (-1: none); `bare_words` from the scan of its text, which
         has `size` bytes."""
         self._inputs.most = self._limits.queries_in(size)
@@ -62,7 +62,7 @@ class RecordReader:
             answers = self._answers.read(output, len(inputs))
         else:
             raise Refused("missing-field", "input: a required field is missing")
-        return [(head, part, one, answers[part]) for part, one in enumerate(inputs)]
+        return head, inputs, answers
 
     def _several(self, record: Json) -> tuple[list[Input], list[Answer]]:
         inputs, outputs = record["inputs"], record.get("outputs")

@@ -59,7 +59,7 @@ class Nothing(TemplateReader):
     """Leaves every record to the general way."""
 
     def read(self, payloads, *_):  # type: ignore[no-untyped-def]
-        return [None] * len(payloads), np.zeros(len(payloads), np.int64)
+        return [], list(range(len(payloads))), 0
 
 
 def same(*payloads: bytes, log_time: int = -1) -> None:
@@ -75,9 +75,9 @@ def taken(*payloads: bytes) -> int:
     read = decoder._templates.read
 
     def counted(*given):  # type: ignore[no-untyped-def]
-        found, unknown = read(*given)
-        counts.append(sum(query is not None for query in found))
-        return found, unknown
+        found, left, unknown = read(*given)
+        counts.append(len(payloads) - len(left))
+        return found, left, unknown
 
     decoder._templates.read = counted  # type: ignore[method-assign]
     decoder.decode(batch(payloads))
