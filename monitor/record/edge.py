@@ -68,9 +68,9 @@ class Edge:
         gathering = Gathering()
         reader = InputReader(gathering, self._limits, (self._epoch,))
         reader.bare_words = True  # not scanned for: look at every number
-        inputs = reader.read(given)
-        made = self._sketcher.sketch(Inputs.of(inputs), gathering)
-        return [None if one[1] is None else {"sketch": self._fields(made, at)} for at, one in enumerate(inputs)]
+        inputs = Inputs.of([reader.read(given)])
+        made = self._sketcher.sketch(inputs, gathering)
+        return [None if one is None else {"sketch": self._fields(made, at)} for at, one in enumerate(inputs.given)]
 
     def _fields(self, made: SketchedInputs, at: int) -> Json:
         kind, row = int(made.kind[at]), int(made.row[at])

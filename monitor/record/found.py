@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from math import prod
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.record.gathering import Answer, Gathering, Input, Query
+from monitor.record.gathering import MANY, Answer, Gathering, Input, Query
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -71,9 +72,15 @@ class Inputs(Columns):
 
     @classmethod
     def of(cls, inputs: Sequence[Input]) -> Self:
-        """Inputs that were read one by one."""
-        kind, given, store, start = zip(*inputs, strict=True) if inputs else [()] * 4
-        return cls(np.array(kind, np.uint8), list(given), np.array(store, np.int64), np.array(start, np.int64))
+        """Inputs that were read one by one, batches apart."""
+        kind, given, store, start, many = zip(*inputs, strict=True) if inputs else [()] * 5
+        read = cls(np.array(kind, np.uint8), list(given), np.array(store, np.int64), np.array(start, np.int64))
+        if max(many, default=1) == 1:
+            return read
+        owner, number = _counted(np.array(many, np.int64))
+        sizes = np.array([prod(one) if own > 1 else 0 for one, own in zip(given, many, strict=True)], np.int64)
+        apart = read.take(owner)
+        return replace(apart, start=apart.start + number * sizes[owner])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +115,21 @@ def one_by_one(read: Sequence[tuple[int, Query]], gathering: Gathering) -> Found
     """The queries of records that were read one by one, each with the record's place."""
     places, queries = zip(*read, strict=True) if read else ((), ())
     heads, inputs, answers = zip(*queries, strict=True) if queries else ((), (), ())
-    many = np.array([len(one) for one in inputs], np.int64)
-    owner = np.repeat(np.arange(len(many)), many)
+    many = np.array([sum(one[MANY] for one in several) for several in inputs], np.int64)
+    owner, number = _counted(many)
     return Found(
         place=np.array(places, np.int64)[owner],
-        number=np.arange(len(owner)) - (np.cumsum(many) - many)[owner],
+        number=number,
         heads=_heads(heads).take(owner),
         inputs=Inputs.of([one for several in inputs for one in several]),
         answers=_answers(answers, many, gathering),
     )
+
+
+def _counted(many: Ints) -> tuple[Ints, Ints]:
+    """Of so many each: whose each is, and which of its own."""
+    owner = np.repeat(np.arange(len(many)), many)
+    return owner, np.arange(len(owner)) - (np.cumsum(many) - many)[owner]
 
 
 def _heads(heads: Sequence[Any]) -> Heads:

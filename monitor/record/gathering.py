@@ -24,20 +24,21 @@ Ints = NDArray[np.int64]
 Head = tuple[int, bytes, bytes, bytes, str, int, int, float, float, int, int]
 """time, client, group, address, model, version, status, latency, max_tokens, flags, bias"""
 
-Input = tuple[int, Any, int, int]
+Input = tuple[int, Any, int, int, int]
 """kind; what its sketcher is given (a Premade for ready sketches); for dense inputs the store in which their numbers
-lie, and where"""
+lie, and where; how many inputs of the same shape follow each other there (one, but for batches)"""
 
 Answer = tuple[int, int, int, list[str] | None, int, str, bool]
 """hash of the label (0: not known); start and stop in `scores`; the classes' names (None: numbers); how many were
 disclosed; the text; whether there were log-probabilities"""
 
 Query = tuple[Head, list[Input], list[Answer]]
-"""what the queries of a record share; the input of each; the answer to each, or one to all of them"""
+"""what the queries of a record share; the inputs; the answer to each, or one to all of them"""
 
-NO_INPUT: Final[Input] = (OPAQUE, None, 0, 0)
+NO_INPUT: Final[Input] = (OPAQUE, None, 0, 0, 1)
 NO_ANSWER: Final[Answer] = (0, 0, 0, None, 0, "", False)
 
+MANY: Final = 4  # place of that number in an input
 LISTS: Final = 0  # stores of numbers
 TENSORS: Final = 1
 IMAGES: Final = 2

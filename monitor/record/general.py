@@ -8,7 +8,7 @@ from typing import Any
 from detectors.sketch.keyed import joined
 from monitor.record.census import census, key_count
 from monitor.record.envelope import Document, parse, unwrap
-from monitor.record.gathering import Query
+from monitor.record.gathering import MANY, Query
 from monitor.record.judge import judge
 from monitor.record.limits import Limits
 from monitor.record.raw import RawBatch
@@ -47,7 +47,7 @@ class General:
             queries, unknown = self._read(document, at)
         except Refused:
             return None
-        return (document[0], unknown) if len(queries[1]) == 1 else None
+        return (document[0], unknown) if sum(one[MANY] for one in queries[1]) == 1 else None
 
     def _document(self, at: int) -> Document:
         if at in self._failing:

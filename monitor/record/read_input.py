@@ -32,10 +32,10 @@ class InputReader:
         self.bare_words = True
         self.most = limits.queries
 
-    def read(self, given: Any) -> list[Input]:
-        """The inputs in one `input`: one, or as many as a batched tensor holds."""
+    def read(self, given: Any) -> Input:
+        """The input, or as many as a batched tensor holds."""
         if given is None:
-            return [NO_INPUT]
+            return NO_INPUT
         if type(given) is not dict:
             raise Unfamiliar
         known = [(_READERS[key], value) for key, value in given.items() if key in _READERS and value is not None]
@@ -45,9 +45,9 @@ class InputReader:
         reader, value = known[0]
         return reader(self, value)
 
-    def _vector(self, numbers: Any) -> list[Input]:
+    def _vector(self, numbers: Any) -> Input:
         self._check_numbers(numbers)
-        return [(DENSE, (len(numbers),), LISTS, self._gathering.add_list(numbers))]
+        return (DENSE, (len(numbers),), LISTS, self._gathering.add_list(numbers), 1)
 
     def _check_numbers(self, numbers: Any) -> None:
         if type(numbers) is not list:
@@ -59,7 +59,7 @@ class InputReader:
         if self.bare_words and not {float, int}.issuperset(map(type, numbers)):
             raise Unfamiliar
 
-    def _tensor(self, tensor: Any) -> list[Input]:
+    def _tensor(self, tensor: Any) -> Input:
         if type(tensor) is not dict:
             raise Unfamiliar
         shape = read_shape(tensor["shape"], self._limits.elements)
@@ -71,11 +71,7 @@ class InputReader:
         if batch and shape[0] > self.most:
             raise Refused("too-large", "input.tensor.shape: too many queries in one record, or for its bytes")
         store, start = self._tensor_data(data, datatype, prod(shape))
-        if not batch:
-            return [(DENSE, shape, store, start)]
-        one = shape[1:] or (1,)
-        step = prod(one)
-        return [(DENSE, one, store, at) for at in range(start, start + shape[0] * step, step)]
+        return (DENSE, shape[1:] or (1,), store, start, shape[0]) if batch else (DENSE, shape, store, start, 1)
 
     def _tensor_data(self, data: Any, datatype: Datatype, size: int) -> tuple[int, int]:
         if type(data) is str:
@@ -86,7 +82,7 @@ class InputReader:
         self._check_numbers(data)
         return TENSORS, self._gathering.add_tensor(from_list(data, datatype, size))
 
-    def _columns(self, columns: Any) -> list[Input]:
+    def _columns(self, columns: Any) -> Input:
         if type(columns) is not dict:
             raise Unfamiliar
         if not columns:
@@ -98,11 +94,11 @@ class InputReader:
         if max(map(len, columns)) > NAME_BYTES:
             raise Refused("name-too-long", "input.columns: a name with more than 512 characters")
         self.seen += len(columns)
-        return [(ROWS, columns, 0, 0)]
+        return (ROWS, columns, 0, 0, 1)
 
-    def _text(self, text: Any) -> list[Input]:
+    def _text(self, text: Any) -> Input:
         self._check_text(text)
-        return [(TEXT, (text, text.encode()), 0, 0)]
+        return (TEXT, (text, text.encode()), 0, 0, 1)
 
     def _check_text(self, text: Any) -> None:
         if type(text) is not str:
@@ -110,7 +106,7 @@ class InputReader:
         if len(text) > self._limits.text:
             raise Refused("too-large", "input: a text with too many characters")
 
-    def _messages(self, messages: Any) -> list[Input]:
+    def _messages(self, messages: Any) -> Input:
         """The text is that of the last user message (of the first message, if there is none); the exact hash is of
         all messages."""
         if type(messages) is not list:
@@ -123,7 +119,7 @@ class InputReader:
             role, content = self._message(message)
             text = content if role == "user" or text is None else text
             parts += (role, content)
-        return [(TEXT, (text, _SEPARATOR.join(parts).encode()), 0, 0)]
+        return (TEXT, (text, _SEPARATOR.join(parts).encode()), 0, 0, 1)
 
     def _message(self, message: Any) -> tuple[str, str]:
         if type(message) is not dict or type(message["role"]) is not str:
@@ -135,19 +131,19 @@ class InputReader:
         self._check_text(content)
         return message["role"], content
 
-    def _sketch(self, sketch: Any) -> list[Input]:
+    def _sketch(self, sketch: Any) -> Input:
         ready = read_sketch(sketch, self._epochs, self._limits)
         self.seen += len(SKETCH_FIELDS & sketch.keys())
-        return [(ready.kind, ready, 0, 0)]
+        return (ready.kind, ready, 0, 0, 1)
 
-    def _digest(self, digest: Any) -> list[Input]:
+    def _digest(self, digest: Any) -> Input:
         self._check_text(digest)
         if not digest:
             raise Refused("empty", "input.digest: an empty digest")
-        return [(OPAQUE, digest.encode(), 0, 0)]
+        return (OPAQUE, digest.encode(), 0, 0, 1)
 
 
-_READERS: Final[dict[str, Callable[[InputReader, Any], list[Input]]]] = {
+_READERS: Final[dict[str, Callable[[InputReader, Any], Input]]] = {
     "vector": InputReader._vector,
     "embedding": InputReader._vector,
     "tensor": InputReader._tensor,

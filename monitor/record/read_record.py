@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from monitor.record.gathering import Answer, Gathering, Head, Input, Query
+from monitor.record.gathering import MANY, Answer, Gathering, Head, Input, Query
 from monitor.record.hashes import Hashes
 from monitor.record.limits import Limits
 from monitor.record.pseudonyms import Pseudonyms
@@ -58,8 +58,8 @@ class RecordReader:
         elif "input" in record:
             output = record.get("output")
             self._seen += 1 if output is None else 2
-            inputs = self._inputs.read(record["input"])
-            answers = self._answers.read(output, len(inputs))
+            inputs = [self._inputs.read(record["input"])]
+            answers = self._answers.read(output, inputs[0][MANY])
         else:
             raise Refused("missing-field", "input: a required field is missing")
         return head, inputs, answers
@@ -79,9 +79,9 @@ class RecordReader:
         if len(outputs) != len(inputs):
             raise Refused("bad-batch", "outputs: as many as inputs were expected")
         read = [self._inputs.read(one) for one in inputs]
-        if any(len(one) > 1 for one in read):
+        if any(one[MANY] > 1 for one in read):
             raise Refused("bad-batch", "inputs: a batched tensor within a list of inputs")
-        return [one[0] for one in read], [self._answers.read(one, 1)[0] for one in outputs]
+        return read, [self._answers.read(one, 1)[0] for one in outputs]
 
     def _head(self, record: Json, log_time: int) -> Head:
         self._seen = 2

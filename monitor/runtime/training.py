@@ -89,7 +89,7 @@ class _Reader:
         reader.bare_words = True  # not scanned for: look at every number
         for place, one in given:
             try:
-                inputs += reader.read(one)
+                inputs.append(reader.read(one))
             except Refused as refusal:
                 raise _unreadable(place, refusal.detail) from None
             except (Unfamiliar, KeyError, TypeError):
