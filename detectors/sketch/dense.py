@@ -198,6 +198,13 @@ def _whole(key: Key, values: Floats, starts: Ints, sizes: Ints, exact: NDArray[n
         spread[row] = np.float32(np.sqrt(max((square_a + square_b) / size - mean * mean, 0.0)))
 
 
+def _by_shape(shapes: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], Sequence[int]]:
+    found: dict[tuple[int, ...], list[int]] = {}
+    for row, shape in enumerate(shapes):
+        found.setdefault(shape, []).append(row)
+    return {**found}
+
+
 def _kept(large: bool) -> int:
     return LARGE_PLANS if large else PLANS
 
@@ -221,9 +228,8 @@ class DenseSketcher:
         shape: a flat list of the same values has the same one.
         """
         m = len(shapes)
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for row, shape in enumerate(shapes):
-            groups.setdefault(shape, []).append(row)
+        alike = m > 0 and shapes.count(shapes[0]) == m
+        groups = {shapes[0]: range(m)} if alike else _by_shape(shapes)
         sizes = np.empty(m, np.int64)
         widths = np.empty(m, np.uint8)
         projection = np.zeros((m, MAX_WIDTH), np.float32)

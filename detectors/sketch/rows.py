@@ -9,6 +9,7 @@ enumerate columns of few values; two bins share a code by chance in 1/8; XOR doe
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -53,17 +54,16 @@ def _hash_cells(
     numbers: Words,
     data: NDArray[np.uint8],
     starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
     value: Words,
     code: NDArray[np.uint8],
 ) -> None:
-    text = 0
     for cell in range(len(names)):
         tag = np.uint64(tags[cell])
         state = absorb(absorb(begin(keys[0]), names[cell]), tag)
         if tag in (TEXT, DIGITS):
-            value[cell] = end(absorb_bytes(state, data, starts[text], starts[text + 1]))
+            value[cell] = end(absorb_bytes(state, data, starts[cell], stops[cell]))
             coarse = value[cell]
-            text += 1
         else:
             value[cell] = finish(absorb(state, numbers[cell]), 24)
             coarse = _bin(numbers[cell]) if tag == NUMBER else numbers[cell]
@@ -80,6 +80,19 @@ def _exact(start: NDArray[np.int64], value: Words) -> Words:
             total ^= value[cell]
         out[row] = total if total != np.uint64(0) else _1
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """n rows of the same columns, of the `names`. Of each cell, (n, columns): its `tag`, NUMBER, TEXT, TRUTH or
+    NOTHING; its `number`, 1 or 0 for a truth and 0 where there is none; `start` and `stop` of its text in `data`."""
+
+    names: tuple[str, ...]
+    tag: NDArray[np.uint8]
+    number: NDArray[np.float64]
+    data: NDArray[np.uint8]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
 
 
 class RowSketcher:
@@ -103,6 +116,20 @@ class RowSketcher:
         sorted_names = (names >> np.uint64(32)).astype(np.uint32)[order]
         return RowSketches(start, sorted_names, value[order], code[order]), _exact(start, value)
 
+    def sketch_table(self, table: Table, rows: NDArray[np.int64]) -> tuple[RowSketches, Words]:
+        """The same of some rows of a table."""
+        names, order = self._schema(table.names)
+        n, many = len(rows), len(order)
+        tags, numbers = table.tag[rows].reshape(-1), table.number[rows].reshape(-1) + 0.0  # no negative zero
+        starts, stops = table.start[rows].reshape(-1), table.stop[rows].reshape(-1)
+        value, code = np.empty(n * many, np.uint64), np.empty(n * many, np.uint8)
+        bits = numbers.view(np.uint64)
+        _hash_cells(self._keys, np.tile(names, n), tags, bits, table.data, starts, stops, value, code)
+        start = many * np.arange(n + 1)
+        exact, sorted_names = _exact(start, value), (names >> np.uint64(32)).astype(np.uint32)[order]
+        value, code = value.reshape(n, many)[:, order].reshape(-1), code.reshape(n, many)[:, order].reshape(-1)
+        return RowSketches(start, np.tile(sorted_names, n), value, code), exact
+
     def _hash(self, names: Words, cells: list[Cell]) -> tuple[Words, NDArray[np.uint8]]:
         tags = np.frombuffer(bytearray(map(_TAGS.__getitem__, map(type, cells))), np.uint8)
         plain = [0.0 if tag == TEXT or cell is None else cell for cell, tag in zip(cells, tags.tolist(), strict=True)]
@@ -111,13 +138,21 @@ class RowSketcher:
         if np.any(np.abs(numbers) >= _MOST_EXACT):
             texts = _with_digits(cells, tags)
         value, code = np.empty(len(cells), np.uint64), np.empty(len(cells), np.uint8)
-        _hash_cells(self._keys, names, tags, numbers.view(np.uint64), *joined(texts), value, code)
+        data, ends = joined(texts)
+        starts, stops = np.zeros((2, len(cells)), np.int64)
+        starts[_written(tags)], stops[_written(tags)] = ends[:-1], ends[1:]
+        _hash_cells(self._keys, names, tags, numbers.view(np.uint64), data, starts, stops, value, code)
         return value, code
 
     def _make_schema(self, names: tuple[str, ...]) -> tuple[Words, NDArray[np.int64]]:
         """The hashes of the names, and the order that sorts their upper halves."""
         hashes = hash_slices(self._name_key, *joined([name.encode() for name in names]))
         return hashes, np.argsort(hashes >> np.uint64(32), kind="stable")
+
+
+def _written(tags: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Cells that are hashed as texts."""
+    return np.asarray((tags == TEXT) | (tags == DIGITS))
 
 
 def _with_digits(cells: list[Cell], tags: NDArray[np.uint8]) -> list[bytes]:

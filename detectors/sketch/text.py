@@ -19,7 +19,7 @@ from detectors.sketch.keyed import Key, hash_slices, joined, subkey
 from detectors.sketch.lexicon import ANSWERED, ANSWERS, BEGINNING, GOES_ON, LOOKED, OPEN, PROMPTS, RECURS
 from detectors.sketch.queries import MINHASHES, AnswerSketches, TextSketches
 from detectors.sketch.wording import Lexicon, Rules, compiled, lexicon, wishes
-from detectors.sketch.words import ENDS, Bytes, Ints, Words, hash_run, hash_words, repetition
+from detectors.sketch.words import ENDS, Bytes, Ints, Words, hash_part, hash_run, hash_words, repetition
 
 SHINGLE: Final = 3
 AFFIX: Final = 4
@@ -58,7 +58,7 @@ def _minhash(key: Key, words: Words, lines: NDArray[np.uint32], out: Bytes) -> N
     long = SHINGLE if len(words) >= SHINGLE else 1
     least = np.full(MINHASHES, np.uint32(0xFFFFFFFF), np.uint32)
     for first in range(len(words) - long + 1):
-        h = np.uint32(hash_run(key, words[first : first + long]) >> _32)
+        h = np.uint32(hash_part(key, words, first, first + long) >> _32)
         for j in range(MINHASHES):
             least[j] = min(least[j], np.uint32(lines[0, j] * h + lines[1, j]))
     for j in range(MINHASHES):  # the lowest byte of a h + b is too regular: mix before cutting

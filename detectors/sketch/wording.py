@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.sketch.keyed import Key, joined
 from detectors.sketch.lexicon import BEGINNING, CONCEPTS, SPAN, Rule
-from detectors.sketch.words import ENDS, Words, hash_run, hash_words
+from detectors.sketch.words import ENDS, Words, hash_part, hash_run, hash_words
 
 LONG_AGO: Final = -(1 << 30)
 
@@ -54,20 +54,22 @@ def look_up(keys: Words, values: NDArray[np.uint32], key: np.uint64) -> np.uint3
 def wishes(key: Key, words: Words, lexicon: Lexicon, rules: Rules) -> int:
     """The bits of all rules that hold somewhere in the words."""
     last, found = np.full(32, LONG_AGO, np.int64), np.uint8(0)
+    starts, lengths, terms, concepts = lexicon  # to take an array out of a tuple costs more than a look-up
+    needed, bits, early = rules
     for at in range(len(words)):
-        longest = int(look_up(lexicon.starts, lexicon.longest, words[at]))
+        longest = int(look_up(starts, lengths, words[at]))
         met = np.uint32(0)
         for length in range(1, min(longest, len(words) - at) + 1):
-            met |= look_up(lexicon.terms, lexicon.concepts, hash_run(key, words[at : at + length]))
+            met |= look_up(terms, concepts, hash_part(key, words, at, at + length))
         if met == np.uint32(0):
             continue
         for concept in range(32):
             if met >> np.uint32(concept) & np.uint32(1):
                 last[concept] = at
-        for rule in range(len(rules.wishes)):
-            late = rules.early[rule] and at >= BEGINNING
-            if met & rules.concepts[rule] and not late and holds(rules.concepts[rule], last, at):
-                found |= rules.wishes[rule]
+        for rule in range(len(bits)):
+            late = early[rule] and at >= BEGINNING
+            if met & needed[rule] and not late and holds(needed[rule], last, at):
+                found |= bits[rule]
     return int(found)
 
 

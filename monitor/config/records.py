@@ -25,6 +25,9 @@ class RecordSettings(BaseModel):
     queries: int = Field(default=1_024, ge=1, le=100_000)
     """Queries in one record."""
 
+    query_bytes: int = Field(default=10, ge=0)
+    """Bytes of a record for each query in it, at least: what a query costs does not fall with its size. 0: any."""
+
     skew_days: float = Field(default=7.0, gt=0, le=36_500)
     """Days by which a record's own time may differ from that of the log, where the log has one. Raise it to feed old
     recordings through Kafka."""

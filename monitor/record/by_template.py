@@ -6,15 +6,15 @@ What is read here is what would have been read there, bit for bit: a property te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.sketch.keyed import joined, subkey
-from monitor.record.gathering import Gathering, Head, Query
+from monitor.record.found import Found, Heads
+from monitor.record.gathering import Gathering
 from monitor.record.group import Group, Ints, numeric
 from monitor.record.group_answers import answers
 from monitor.record.group_inputs import inputs
@@ -51,19 +51,20 @@ class TemplateReader:
 
     def read(
         self, payloads: Sequence[bytes], log_times: Ints, gathering: Gathering, examine: Examine
-    ) -> tuple[list[Query | None], Ints]:
-        """The query of each record, None where it has to go the general way; and its unknown fields, (n,)."""
+    ) -> tuple[list[Found], list[int], int]:
+        """The queries of the records that are read here, the places of those that have to go the general way, and the
+        unknown fields of the former."""
         data, starts = joined([*payloads, b"\0"])
         slots = slots_of(data, starts[:-1], self._key)
         gathering.numbers = slots.numbers
-        found: list[Query | None] = [None] * len(payloads)
-        unknown, text = np.zeros(len(payloads), np.int64), data.tobytes().decode("latin-1")
+        found: list[Found] = []
+        left, unknown, text = np.ones(len(payloads), np.bool_), 0, data.tobytes().decode("latin-1")
         for known, places in self._groups(slots.rows, examine):
-            group = Group(slots, data, text, known, places)
-            for place, query in zip(places.tolist(), self._queries(group, data, log_times, gathering), strict=True):
-                found[place] = query
-            unknown[places[group.good]] = known.unknown
-        return found, unknown
+            queries = self._queries(Group(slots, data, text, known, places), log_times, gathering)
+            found.append(queries)
+            left[queries.place] = False
+            unknown += known.unknown * len(queries)
+        return found, np.flatnonzero(left).tolist(), unknown
 
     def _groups(self, rows: Any, examine: Examine) -> Iterator[tuple[Template, Ints]]:
         """The templates of which there are enough records, and where those are; what new ones hold is found out."""
@@ -93,37 +94,32 @@ class TemplateReader:
         made = template(read[0], int(row["many"]), int(row["keys"]), read[1])
         self._known[mark] = None if made is None or made.keys > self._limits.keys else made
 
-    def _queries(
-        self, group: Group, data: NDArray[np.uint8], log_times: Ints, gathering: Gathering
-    ) -> list[Query | None]:
-        heads = self._heads(group, data, log_times[group.places])
+    def _queries(self, group: Group, log_times: Ints, gathering: Gathering) -> Found:
+        """What is good of a group, which is known when all of it was read."""
+        heads = self._heads(group, log_times[group.places])
         given = inputs(group, gathering, self._limits)
         said = answers(group, gathering, self._limits, self._hashes)
-        made = list(zip(heads, repeat(0), given, said, strict=False))  # all of it, before it is known what is good
-        return [query if good else None for query, good in zip(made, group.good.tolist(), strict=True)]
+        found = Found(group.places, np.zeros(len(group), np.int64), heads, given, said)
+        return found if group.good.all() else found.take(np.flatnonzero(group.good))
 
-    def _heads(self, group: Group, data: NDArray[np.uint8], log_times: Ints) -> Iterable[Head]:
+    def _heads(self, group: Group, log_times: Ints) -> Heads:
         client = ("client", "id") if ("client", "id") in group else ("client",)
         model = ("model", "name") if ("model", "name") in group else ("model",)
         status, latency = group.number(("status",)), group.number(("latency_ms",))
         group.good &= ~((status < 0) | (status > 999) | (latency < 0) | (latency > LARGEST))
-        tokens, flags, bias = self._requests(group)
-        return zip(
-            self._times(group, data, log_times).tolist(),
+        return Heads(
+            self._times(group, log_times),
             looked_up(self._names.client, group, client, UNKNOWN_NAME),
             looked_up(self._names.group, group, ("client", "group"), UNKNOWN_NAME),
             looked_up(self._names.address, group, ("client", "address"), UNKNOWN_NAME),
             looked_up(self._hashes.model, group, model, ""),
-            looked_up(self._hashes.version, group, ("model", "version"), 0),
-            np.nan_to_num(status, nan=0.0).astype(np.int64).tolist(),
-            np.where(np.isnan(latency), NOT_KNOWN, latency).tolist(),
-            tokens,
-            flags,
-            bias,
-            strict=False,
+            np.array(looked_up(self._hashes.version, group, ("model", "version"), 0), np.int64),
+            np.nan_to_num(status, nan=0.0).astype(np.int64),
+            np.where(np.isnan(latency), NOT_KNOWN, latency),
+            *self._requests(group),
         )
 
-    def _times(self, group: Group, data: NDArray[np.uint8], log_times: Ints) -> Ints:
+    def _times(self, group: Group, log_times: Ints) -> Ints:
         """Event times, microseconds since 1970."""
         kinds, numbers = group.kind(("time",)), group.number(("time",))
         found = np.where(kinds == NOTHING, np.where(log_times < 0, NONE, log_times * 1000), NONE)
@@ -135,19 +131,19 @@ class TemplateReader:
         if len(written):
             starts, stops = group.span(("time",))
             read = np.empty(len(written), np.int64)
-            moments(data, starts[written], stops[written], read)
+            moments(group.data, starts[written], stops[written], read)
             found[written] = read
         near = (log_times < 0) | (np.abs(found - log_times * 1000) <= self._limits.skew)
         group.good &= (found >= FIRST) & (found < LAST) & near
         return found
 
-    def _requests(self, group: Group) -> tuple[Iterable[float], Iterable[int], Iterable[int]]:
+    def _requests(self, group: Group) -> tuple[NDArray[np.float64], Ints, Ints]:
         """What stands in requests: few differ, and those that do are read as they are the general way."""
         paths = [("request", name) for name in _REQUEST if ("request", name) in group]
         columns = {path[1]: group.texts(path) for path in paths if not group.constant(path)}
         if not columns:
             same = self._request({path[1]: group.first(path) for path in paths}) if paths else NO_REQUEST
-            return repeat(same[0]), repeat(same[1]), repeat(same[2])
+            return np.full(len(group), same[0]), np.full(len(group), same[1]), np.full(len(group), same[2])
         columns |= {path[1]: [group.first(path)] * len(group) for path in paths if path[1] not in columns}
         made: dict[tuple[Any, ...], tuple[float, int, int]] = {}
         found = []
@@ -157,7 +153,7 @@ class TemplateReader:
                 made[key] = self._request(dict(zip(columns, values, strict=True)))
             found.append(made[key])
         tokens, flags, bias = zip(*found, strict=True)
-        return tokens, flags, bias
+        return np.array(tokens), np.array(flags), np.array(bias)
 
     def _request(self, given: dict[str, Any]) -> tuple[float, int, int]:
         try:

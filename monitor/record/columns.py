@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, Final
 
@@ -11,12 +10,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detectors.sketch.queries import LOGPROBS, Queries
-from monitor.record.gathering import Answer, Gathering, Query
+from monitor.record.found import Answers, Found
+from monitor.record.gathering import Gathering
 from monitor.record.hashes import Hashes
 from monitor.record.inputs import InputSketcher
 from monitor.record.integrity import Judges, integrity
 
 _DIGITS_MOST: Final = 15  # decimals that a float64 holds exactly
+_PLACES: Final = 1 << 32  # more than there are places in any list
+_NONE: Final = np.uint64(0)
 
 
 @njit(cache=True)
@@ -65,58 +67,54 @@ class ColumnMaker:
         self._judges: Judges = {} if judges is None else judges
         self._inputs = InputSketcher(secret, hashes)
 
-    def make(self, queries: list[Query], offsets: list[int], gathering: Gathering) -> Queries:
-        """The columns of the queries, in their order; `offsets` is where in the log each one's record lies."""
-        heads, parts, inputs, answers = zip(*queries, strict=True) if queries else [()] * 4
-        time, client, group, address, models, version, status, latency, tokens, flags, bias = (
-            zip(*heads, strict=True) if heads else [()] * 11
-        )
-        names = {name: number for number, name in enumerate(dict.fromkeys(models))}
-        answered, logprobs = self._answers(answers, gathering)
-        sketched = self._inputs.sketch(inputs, gathering)
+    def make(self, found: Found, offsets: NDArray[np.int64], gathering: Gathering) -> Queries:
+        """The columns of the queries, in their order; `offsets` is where in the log the records of the batch lie."""
+        heads, answers = found.heads, found.answers
+        names = {name: number for number, name in enumerate(dict.fromkeys(heads.model))}
+        sketched = self._inputs.sketch(found.inputs, gathering)
         return Queries(
             models=tuple(names),
-            offset=np.array(offsets, np.int64),
-            part=np.array(parts, np.int32),
-            time=np.array(time, np.int64),
-            client=client,
-            group=group,
-            address=address,
-            model=np.array([names[name] for name in models], np.int32),
-            version=np.array(version, np.uint32),
-            status=np.array(status, np.int16),
-            latency_ms=np.array(latency, np.float32),
-            max_tokens=np.array(tokens, np.float32),
-            flags=np.array(flags, np.uint16) | logprobs,
-            bias=np.array(bias, np.uint32),
-            integrity=integrity(self._judges, models, inputs, gathering),
-            **answered,
+            offset=offsets[found.place],
+            part=found.number.astype(np.int32),
+            time=heads.time,
+            client=heads.client,
+            group=heads.group,
+            address=heads.address,
+            model=np.fromiter(map(names.__getitem__, heads.model), np.int32, len(found)),
+            version=heads.version.astype(np.uint32),
+            status=heads.status.astype(np.int16),
+            latency_ms=heads.latency.astype(np.float32),
+            max_tokens=heads.tokens.astype(np.float32),
+            flags=heads.flags.astype(np.uint16) | answers.logprobs * np.uint16(LOGPROBS),
+            bias=heads.bias.astype(np.uint32),
+            integrity=integrity(self._judges, heads.model, found.inputs, gathering),
+            **self._answers(answers, gathering),
             **{field.name: getattr(sketched, field.name) for field in fields(sketched)},
         )
 
-    def _answers(self, answers: Sequence[Answer], gathering: Gathering) -> tuple[dict[str, Any], NDArray[np.uint16]]:
-        """The columns of the answers, and a flag for log-probabilities."""
-        labels, starts, stops, names, classes, texts, logprobs = zip(*answers, strict=True) if answers else [()] * 7
-        values, places, digits = _two_largest(*gathering.scored(starts, stops))
-        first, second = places.tolist()
-        best = map(self._class, labels, classes, names, first)
-        said = self._inputs.answers(list(texts))
-        next_best = map(self._class, (0,) * len(labels), [many - 1 for many in classes], names, second)
-        columns = {
-            "label": np.array(list(best), np.uint64),
-            "second": np.array(list(next_best), np.uint64),
+    def _answers(self, answers: Answers, gathering: Gathering) -> dict[str, Any]:
+        """The columns of the answers."""
+        values, places, digits = _two_largest(*gathering.scored(answers.first, answers.last))
+        best, next_best = self._classes(answers.names, places, gathering)
+        said = self._inputs.answers(answers.text)
+        return {
+            "label": np.where(answers.classes > 0, best, answers.label),
+            "second": np.where(answers.classes > 1, next_best, _NONE),
             "p1": values[0],
             "p2": values[1],
-            "classes": np.array(classes, np.int32),
+            "classes": answers.classes.astype(np.int32),
             "digits": digits,
             "output_size": said.words.astype(np.float32),
             "answer": said.head,
             "manner": said.manner,
         }
-        return columns, np.array(logprobs, np.uint16) * np.uint16(LOGPROBS)
 
-    def _class(self, label: int, classes: int, names: list[str] | None, place: int) -> int:
-        """The hash of the class at a place among the disclosed ones; the label where none is disclosed."""
-        if classes <= 0:
-            return label
+    def _classes(self, names: NDArray[np.int64], places: NDArray[np.int64], gathering: Gathering) -> Any:
+        """The hashes of the classes at these places, (2, n), of the lists of names in the gathering."""
+        which, back = np.unique((names + 1) * _PLACES + places, return_inverse=True)
+        lists = [None, *gathering.names]
+        hashed = [self._class(lists[one // _PLACES], one % _PLACES) for one in which.tolist()]
+        return np.array(hashed, np.uint64)[back.reshape(places.shape)]
+
+    def _class(self, names: list[str] | None, place: int) -> int:
         return self._hashes.index[place] if names is None else self._hashes.label[names[place]]

@@ -18,13 +18,14 @@ from detectors.sketch.queries import Queries
 from monitor.record.by_template import TemplateReader
 from monitor.record.columns import ColumnMaker
 from monitor.record.erasures import Erasures
+from monitor.record.found import joined, one_by_one
 from monitor.record.gathering import Gathering, Query
 from monitor.record.general import General
 from monitor.record.hashes import Hashes
 from monitor.record.integrity import Judges
 from monitor.record.keys import Keys
 from monitor.record.limits import Limits
-from monitor.record.raw import Partition, RawBatch
+from monitor.record.raw import RawBatch
 from monitor.record.read_record import RecordReader
 from monitor.record.refusal import Refused
 from monitor.record.rejected import Rejected
@@ -89,43 +90,25 @@ class Decoder:
         """`failing`: records that are not looked into, and why."""
         gathering = Gathering()
         general = General(batch, self._reader(gathering), self._limits, failing)
-        found, strange = self._templates.read(_plain(batch, general), batch.timestamps, gathering, general.examine)
-        alone = [at for at, query in enumerate(found) if query is None]
-        general.scan(alone)
-        offsets, start, unknown = batch.offsets.tolist(), 0, int(strange.sum())
-        queries: list[Query | None] = []
-        places: list[int] = []
+        parts, left, unknown = self._templates.read(
+            _plain(batch, general), batch.timestamps, gathering, general.examine
+        )
+        read: list[tuple[int, Query]] = []
         rejected: list[Rejected] = []
-        for at in alone:
-            queries += found[start:at]
-            places += offsets[start:at]
-            start = at + 1
+        general.scan(left)
+        for at in left:
             try:
-                read, more = general.read(at)
+                query, more = general.read(at)
             except Refused as refusal:
-                size = len(batch.payloads[at])
-                rejected.append(Rejected(batch.partition, offsets[at], refusal.reason, refusal.detail, size))
+                size, offset = len(batch.payloads[at]), int(batch.offsets[at])
+                rejected.append(Rejected(batch.partition, offset, refusal.reason, refusal.detail, size))
                 continue
-            queries += read
-            places += [offsets[at]] * len(read)
+            read.append((at, query))
             unknown += more
-        queries += found[start:]
-        places += offsets[start:]
-        kept = self._left(batch.partition, queries, places)
-        return Decoded(self._maker.make(*kept, gathering), rejected, unknown)
-
-    def _left(
-        self, partition: Partition, queries: list[Query | None], places: list[int]
-    ) -> tuple[list[Query], list[int]]:
-        """What erasures leave of the queries, with the offsets of their records; None is none of them by now."""
-        if not self._erasures:
-            return queries, places  # type: ignore[return-value]
-        kept = [
-            (left, place)
-            for query, place in zip(queries, places, strict=True)
-            for left in self._erasures.left(partition, place, [query] if query else [])
-        ]
-        return [query for query, _ in kept], [place for _, place in kept]
+        found = joined([*parts, one_by_one(read, gathering)])
+        if self._erasures:
+            found = self._erasures.left(batch.partition, batch.offsets, found)
+        return Decoded(self._maker.make(found, batch.offsets, gathering), rejected, unknown)
 
     def _reader(self, gathering: Gathering) -> RecordReader:
         return RecordReader(self.names, self._hashes, self._limits, gathering)

@@ -14,6 +14,7 @@ import orjson
 
 from detectors.sketch.queries import DENSE, KINDS, OPAQUE, ROWS, TEXT
 from monitor.record.envelope import parse
+from monitor.record.found import Inputs
 from monitor.record.gathering import Gathering
 from monitor.record.hashes import Hashes
 from monitor.record.inputs import InputSketcher, SketchedInputs
@@ -67,9 +68,9 @@ class Edge:
         gathering = Gathering()
         reader = InputReader(gathering, self._limits, (self._epoch,))
         reader.bare_words = True  # not scanned for: look at every number
-        inputs = reader.read(given)
+        inputs = Inputs.of([reader.read(given)])
         made = self._sketcher.sketch(inputs, gathering)
-        return [None if one[1] is None else {"sketch": self._fields(made, at)} for at, one in enumerate(inputs)]
+        return [None if one is None else {"sketch": self._fields(made, at)} for at, one in enumerate(inputs.given)]
 
     def _fields(self, made: SketchedInputs, at: int) -> Json:
         kind, row = int(made.kind[at]), int(made.row[at])

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from typing import Final, cast
+from dataclasses import replace
+from typing import Final
 
-from monitor.record.gathering import Head, Query
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.record.found import Found
 from monitor.record.keys import Keys
 from monitor.record.memory import Memory
 from monitor.record.pseudonyms import former_of
@@ -32,17 +36,14 @@ class Erasures:
     def __bool__(self) -> bool:
         return bool(self._marks)
 
-    def left(self, partition: Partition, offset: int, queries: list[Query]) -> list[Query]:
-        """What is left of a record's queries: none of a client that was erased after it, and no address that was."""
-        if not queries:
-            return queries
-        time, client, group, address, *others = queries[0][0]
-        if self.cover(partition, client, offset):
-            return []
-        if not address or not self.cover(partition, address, offset):
-            return queries
-        bare = cast("Head", (time, client, group, b"", *others))
-        return [(bare, number, given, answer) for _, number, given, answer in queries]
+    def left(self, partition: Partition, offsets: NDArray[np.int64], found: Found) -> Found:
+        """What is left of the queries of a batch, whose records have these offsets: none of a client that was erased
+        after it, and no address that was."""
+        own = zip(found.heads.client, offsets[found.place].tolist(), strict=True)
+        found = found.take(np.flatnonzero([not self.cover(partition, client, offset) for client, offset in own]))
+        own = zip(found.heads.address, offsets[found.place].tolist(), strict=True)
+        bare = [b"" if name and self.cover(partition, name, offset) else name for name, offset in own]
+        return replace(found, heads=replace(found.heads, address=bare))
 
     def cover(self, partition: Partition, client: bytes, offset: int) -> bool:
         """Whether a client, or an address, was erased after that offset."""

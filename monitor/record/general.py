@@ -8,7 +8,7 @@ from typing import Any
 from detectors.sketch.keyed import joined
 from monitor.record.census import census, key_count
 from monitor.record.envelope import Document, parse, unwrap
-from monitor.record.gathering import Query
+from monitor.record.gathering import MANY, Query
 from monitor.record.judge import judge
 from monitor.record.limits import Limits
 from monitor.record.raw import RawBatch
@@ -35,20 +35,19 @@ class General:
         counts, words = scan(*joined([self.payloads[at] for at in rows]))
         self._scanned.update(zip(rows, zip(counts.tolist(), words.tolist(), strict=True), strict=True))
 
-    def read(self, at: int) -> tuple[list[Query], int]:
+    def read(self, at: int) -> tuple[Query, int]:
         """The queries of a record that was scanned, and its unknown fields. Refused where it cannot be used."""
-        document = self._document(at)
-        return _read(self._reader, document, self._times[at])
+        return self._read(self._document(at), at)
 
     def examine(self, at: int) -> tuple[Any, int] | None:
         """A record as parsed, and its unknown fields; None where it is not one good query."""
         self.scan([at])
         try:
             document = self._document(at)
-            queries, unknown = _read(self._reader, document, self._times[at])
+            queries, unknown = self._read(document, at)
         except Refused:
             return None
-        return (document[0], unknown) if len(queries) == 1 else None
+        return (document[0], unknown) if sum(one[MANY] for one in queries[1]) == 1 else None
 
     def _document(self, at: int) -> Document:
         if at in self._failing:
@@ -61,21 +60,20 @@ class General:
             raise Refused("too-large", "record: too many keys")
         return document
 
-
-def _read(reader: RecordReader, document: Document, log_time: int) -> tuple[list[Query], int]:
-    """The queries of a record and how many of its fields are unknown."""
-    record, keys, bare_words = document
-    try:
-        queries = reader.read(record, log_time, bare_words)
-    except (Unfamiliar, KeyError, TypeError):
-        _check_twice(key_count(record), keys)
-        judge(record)
-        raise Refused("wrong-type", "record: not as its schema says") from None
-    if reader.seen == keys:
-        return queries, 0
-    found, unknown = census(record)
-    _check_twice(found, keys)
-    return queries, unknown
+    def _read(self, document: Document, at: int) -> tuple[Query, int]:
+        """The queries of a record and how many of its fields are unknown."""
+        record, keys, bare_words = document
+        try:
+            queries = self._reader.read(record, self._times[at], bare_words, len(self.payloads[at]))
+        except (Unfamiliar, KeyError, TypeError):
+            _check_twice(key_count(record), keys)
+            judge(record)
+            raise Refused("wrong-type", "record: not as its schema says") from None
+        if self._reader.seen == keys:
+            return queries, 0
+        found, unknown = census(record)
+        _check_twice(found, keys)
+        return queries, unknown
 
 
 def _check_twice(found: int, keys: int) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from monitor.record.slots import FLOAT, INT, NOTHING, STRING, TRUTH, Slots
 from monitor.record.template import Path, Template
 
+_ONE: Final = np.uint8(1)
 _SHORT: Final = 64  # bytes of strings that are looked at for being all the same
 
 Ints = NDArray[np.int64]
@@ -24,11 +25,15 @@ class Group:
 
     def __init__(self, slots: Slots, data: NDArray[np.uint8], text: str, known: Template, places: Ints) -> None:
         """`text` is `data` byte by byte."""
-        self.known, self.places, self.text, self._data = known, places, text, data
-        self._numbers = slots.numbers
-        self._slots = slots.slots[slots.rows["first"][places][:, None] + np.arange(len(known.allowed))]
-        kinds = self._slots["kind"].astype(np.int64)
-        self.good: Mask = ((1 << kinds) & np.array(known.allowed) != 0).all(axis=1)
+        self.known, self.places, self.text, self.data = known, places, text, data
+        self.numbers = slots.numbers
+        first, many = slots.rows["first"][places], len(known.allowed)
+        if first[-1] - first[0] == (len(places) - 1) * many:  # they lie one behind the other
+            self._slots = slots.slots[first[0] : first[-1] + many].reshape(-1, many)
+        else:
+            self._slots = slots.slots[first[:, None] + np.arange(many)]
+        kinds = np.left_shift(_ONE, self._slots["kind"])
+        self.good: Mask = (kinds & np.array(known.allowed, np.uint8) != 0).all(axis=1)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -44,9 +49,9 @@ class Group:
         """Numbers of a field, (n,); 1 and 0 for truths, NaN where there is nothing."""
         return np.asarray(self._column(path)["number"]) if path in self else np.full(len(self), np.nan)
 
-    def table(self, slots: Sequence[int]) -> Floats:
-        """Numbers of several slots, (n, slots)."""
-        return np.asarray(self._slots["number"][:, np.array(slots)])
+    def table(self, slots: Sequence[int]) -> Any:
+        """Several slots, (n, slots)."""
+        return self._slots[:, np.array(slots)]
 
     def span(self, path: Path) -> tuple[Ints, Ints]:
         """Where the strings or lists of a field start and stop, (n,)."""
@@ -76,7 +81,7 @@ class Group:
         size = one["stop"] - one["start"]
         if size > _SHORT or (column["stop"] - column["start"] != size).any():
             return False
-        texts = self._data[column["start"][:, None] + np.arange(size)]
+        texts = self.data[column["start"][:, None] + np.arange(size)]
         return bool((texts == texts[0]).all())
 
     def first(self, path: Path) -> Any:
@@ -85,8 +90,9 @@ class Group:
 
     def lists(self, path: Path) -> list[tuple[float, ...]]:
         """Lists of numbers of a field; something else where it is none."""
-        spans = zip(*(column.tolist() for column in self.span(path)), strict=True)
-        return [tuple(self._numbers[start:stop].tolist()) for start, stop in spans]
+        starts, stops = self.span(path)
+        spans = zip(starts.tolist(), stops.tolist(), strict=True)
+        return [tuple(self.numbers[start:stop].tolist()) for start, stop in spans]
 
     def _column(self, path: Path) -> Any:
         return self._slots[:, self.known.slot[path]]

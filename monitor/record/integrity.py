@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.sketch.queries import DENSE
-from monitor.record.gathering import Gathering, Input
+from monitor.record.found import Inputs
+from monitor.record.gathering import Gathering
 from monitor.record.sketched import Premade
 
 Judge = Callable[[NDArray[np.float32]], float]
@@ -26,19 +27,19 @@ Judges = Mapping[str, Judge]
 _LARGEST: Final = np.float32(1e18)  # as in sketches: larger magnitudes count as this one
 
 
-def integrity(
-    judges: Judges, models: Sequence[str], inputs: Sequence[Input], gathering: Gathering
-) -> NDArray[np.float32]:
+def integrity(judges: Judges, models: Sequence[str], inputs: Inputs, gathering: Gathering) -> NDArray[np.float32]:
     """What the judge of each query's model says of its input, (n,); NaN where there is none, or it can not say."""
-    found = np.full(len(inputs), np.nan, np.float32)
+    found = np.full(len(models), np.nan, np.float32)
+    if not judges:
+        return found
     at = [
         row
-        for row, (model, one) in enumerate(zip(models, inputs, strict=True))
-        if model in judges and one[0] == DENSE and type(one[1]) is not Premade
+        for row in np.flatnonzero(inputs.kind == DENSE).tolist()
+        if models[row] in judges and type(inputs.given[row]) is not Premade
     ]
     if at:
-        values, starts = gathering.values([inputs[row][2] for row in at], [inputs[row][3] for row in at])
+        values, starts = gathering.values(inputs.store[at], inputs.start[at])
         for row, start in zip(at, starts.tolist(), strict=True):
-            own = values[start : start + int(np.prod(inputs[row][1]))]
+            own = values[start : start + int(np.prod(inputs.given[row]))]
             found[row] = judges[models[row]](np.clip(own, -_LARGEST, _LARGEST))
     return found

@@ -36,8 +36,19 @@ class Limits:
     queries: int = 1024
     """Queries in one record."""
 
+    query_bytes: int = 10
+    """Bytes of a record for each query in it, at least; 0 for any."""
+
     skew: int = 7 * DAY
     """Microseconds by which a record's time may differ from the log's own time, if the log has one."""
+
+    def queries_in(self, size: int) -> int:
+        """How many queries a record of so many bytes may hold: what one costs does not fall with its size.
+
+        >>> Limits().queries_in(100), Limits().queries_in(5), Limits(query_bytes=0).queries_in(5)
+        (10, 1, 1024)
+        """
+        return min(self.queries, max(1, size // self.query_bytes)) if self.query_bytes else self.queries
 
     @classmethod
     def of(cls, settings: RecordSettings) -> Self:
@@ -48,5 +59,6 @@ class Limits:
             elements=settings.elements,
             columns=settings.columns,
             queries=settings.queries,
+            query_bytes=settings.query_bytes,
             skew=int(settings.skew_days * DAY),
         )

@@ -12,6 +12,7 @@ from detectors.sketch.queries import MAX_WIDTH, DenseSketches, RowSketches, Text
 from monitor.record.sketched import Premade
 
 Words = NDArray[np.uint64]
+Ints = NDArray[np.int64]
 
 
 def _premade(inputs: list[Any]) -> tuple[list[int], list[Premade]]:
@@ -41,25 +42,27 @@ def merge_dense(inputs: list[Any], made: DenseSketches, exact: Words) -> tuple[D
     return DenseSketches(projection, width, size, segments, spread, coarse), exact
 
 
-def merge_rows(inputs: list[Any], made: RowSketches, exact: Words) -> tuple[RowSketches, Words]:
-    """One table and the exact hashes of all rows."""
-    at, ready = _premade(inputs)
-    if not at:
-        return made, exact
-    n = len(inputs)
-    cells = _spread_out(np.diff(made.start), n, at)
-    exact = _spread_out(exact, n, at)
-    for row, one in zip(at, ready, strict=True):
-        cells[row], exact[row] = one.size, one.exact
-    start = np.concatenate([[0], np.cumsum(cells)]).astype(np.int64)
-    own = np.repeat(np.isin(np.arange(n), at, invert=True), cells)
-    columns = {}
-    for name in ("name", "value", "code"):
-        column = getattr(made, name)
-        columns[name] = np.empty(len(own), column.dtype)
-        columns[name][own] = column
-        columns[name][~own] = np.concatenate([one.fixed[name] for one in ready])
-    return RowSketches(start, **columns), exact
+def ready_rows(ready: list[Premade]) -> tuple[RowSketches, Words]:
+    """One table and the exact hashes of rows that came ready-made."""
+    start = np.cumsum([0, *(one.size for one in ready)])
+    cells = {name: np.concatenate([one.fixed[name] for one in ready]) for name in ("name", "value", "code")}
+    return RowSketches(start, **cells), np.array([one.exact for one in ready], np.uint64)
+
+
+def merge_rows(parts: list[tuple[Ints, RowSketches, Words]]) -> tuple[RowSketches, Words]:
+    """One table and the exact hashes of all rows, of which each part has those at its places."""
+    if len(parts) == 1:
+        return parts[0][1:]
+    n = sum(len(places) for places, _, _ in parts)
+    many, exact = np.zeros(n, np.int64), np.zeros(n, np.uint64)
+    for places, part, whole in parts:
+        many[places], exact[places] = np.diff(part.start), whole
+    start = np.concatenate([[0], np.cumsum(many)])
+    out = RowSketches(start, *(np.zeros(start[-1], kind) for kind in (np.uint32, np.uint64, np.uint8)))
+    for places, part, _ in parts:
+        at = np.arange(part.start[-1]) + np.repeat(start[places] - part.start[:-1], np.diff(part.start))
+        out.name[at], out.value[at], out.code[at] = part.name, part.value, part.code
+    return out, exact
 
 
 def merge_text(inputs: list[Any], made: TextSketches, exact: Words) -> tuple[TextSketches, Words]:

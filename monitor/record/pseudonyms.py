@@ -48,19 +48,28 @@ class Pseudonyms:
 
 
 def _sort(key: bytes, sort: str, former: bytes | None) -> Memory[str, bytes]:
+    own, before = _begun(key, sort), _begun(former or b"", sort)
+
     def make(name: str) -> bytes:
-        return _digest(key, f"{sort}\0{named(name, sort)}")
+        return _digest(own, named(name, sort))
 
     def make_both(name: str) -> bytes:
         pseudonym = Succeeding(make(name))
-        pseudonym.former = _digest(former or b"", f"{sort}\0{name}")
+        pseudonym.former = _digest(before, name)
         return pseudonym
 
     return Memory(make if former is None else make_both, _REMEMBERED)
 
 
-def _digest(key: bytes, name: str) -> bytes:
-    return hmac.digest(key, name.encode(), "sha256")[:PSEUDONYM_BYTES]
+def _begun(key: bytes, sort: str) -> hmac.HMAC:
+    """The hash of what all names of a sort have in common."""
+    return hmac.new(key, f"{sort}\0".encode(), "sha256")
+
+
+def _digest(begun: hmac.HMAC, name: str) -> bytes:
+    one = begun.copy()
+    one.update(name.encode())
+    return one.digest()[:PSEUDONYM_BYTES]
 
 
 def text(pseudonym: bytes) -> str:

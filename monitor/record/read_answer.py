@@ -29,9 +29,9 @@ class AnswerReader:
         self.bare_words = True
 
     def read(self, given: Any, queries: int) -> list[Answer]:
-        """One answer for each of so many queries from one `output`."""
+        """One answer for each of so many queries from one `output`, or one for all of them."""
         if given is None:
-            return [NO_ANSWER] * queries
+            return [NO_ANSWER]
         if type(given) is not dict:
             raise Unfamiliar
         scores = given.get(_PROBABILITIES)
@@ -39,7 +39,7 @@ class AnswerReader:
             self.seen += 1
             if type(scores) is list and scores and type(scores[0]) is list:
                 return self._apart(given, scores, queries)
-        return [self._one(given, scores)] * queries
+        return [self._one(given, scores)]
 
     def _apart(self, given: dict[str, Any], lists: list[Any], queries: int) -> list[Answer]:
         if not all(type(scores) is list for scores in lists):

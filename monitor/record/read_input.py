@@ -19,9 +19,10 @@ _SEPARATOR: Final = "\x1e"  # between messages, so that moving a border between 
 
 class InputReader:
     """Reads inputs into a gathering. `seen` counts the keys that were understood; `bare_words` says whether any array
-    of the record holds true, false or null, which a float array takes for numbers."""
+    of the record holds true, false or null, which a float array takes for numbers; `most` is how many queries it may
+    hold."""
 
-    __slots__ = ("_epochs", "_gathering", "_limits", "bare_words", "seen")
+    __slots__ = ("_epochs", "_gathering", "_limits", "bare_words", "most", "seen")
 
     def __init__(self, gathering: Gathering, limits: Limits, epochs: tuple[str, ...]) -> None:
         self._gathering = gathering
@@ -29,11 +30,12 @@ class InputReader:
         self._epochs = epochs
         self.seen = 0
         self.bare_words = True
+        self.most = limits.queries
 
-    def read(self, given: Any) -> list[Input]:
-        """The inputs in one `input`: one, or as many as a batched tensor holds."""
+    def read(self, given: Any) -> Input:
+        """The input, or as many as a batched tensor holds."""
         if given is None:
-            return [NO_INPUT]
+            return NO_INPUT
         if type(given) is not dict:
             raise Unfamiliar
         known = [(_READERS[key], value) for key, value in given.items() if key in _READERS and value is not None]
@@ -43,9 +45,9 @@ class InputReader:
         reader, value = known[0]
         return reader(self, value)
 
-    def _vector(self, numbers: Any) -> list[Input]:
+    def _vector(self, numbers: Any) -> Input:
         self._check_numbers(numbers)
-        return [(DENSE, (len(numbers),), LISTS, self._gathering.add_list(numbers))]
+        return (DENSE, (len(numbers),), LISTS, self._gathering.add_list(numbers), 1)
 
     def _check_numbers(self, numbers: Any) -> None:
         if type(numbers) is not list:
@@ -57,7 +59,7 @@ class InputReader:
         if self.bare_words and not {float, int}.issuperset(map(type, numbers)):
             raise Unfamiliar
 
-    def _tensor(self, tensor: Any) -> list[Input]:
+    def _tensor(self, tensor: Any) -> Input:
         if type(tensor) is not dict:
             raise Unfamiliar
         shape = read_shape(tensor["shape"], self._limits.elements)
@@ -66,13 +68,10 @@ class InputReader:
         datatype = "FP32" if datatype is None else datatype
         if datatype not in DATATYPES or (batch is not None and type(batch) is not bool):
             raise Unfamiliar
-        if batch and shape[0] > self._limits.queries:
-            raise Refused("too-large", "input.tensor.shape: too many queries in one record")
+        if batch and shape[0] > self.most:
+            raise Refused("too-large", "input.tensor.shape: too many queries in one record, or for its bytes")
         store, start = self._tensor_data(data, datatype, prod(shape))
-        if not batch:
-            return [(DENSE, shape, store, start)]
-        one = shape[1:] or (1,)
-        return [(DENSE, one, store, start + number * prod(one)) for number in range(shape[0])]
+        return (DENSE, shape[1:] or (1,), store, start, shape[0]) if batch else (DENSE, shape, store, start, 1)
 
     def _tensor_data(self, data: Any, datatype: Datatype, size: int) -> tuple[int, int]:
         if type(data) is str:
@@ -83,7 +82,7 @@ class InputReader:
         self._check_numbers(data)
         return TENSORS, self._gathering.add_tensor(from_list(data, datatype, size))
 
-    def _columns(self, columns: Any) -> list[Input]:
+    def _columns(self, columns: Any) -> Input:
         if type(columns) is not dict:
             raise Unfamiliar
         if not columns:
@@ -95,11 +94,11 @@ class InputReader:
         if max(map(len, columns)) > NAME_BYTES:
             raise Refused("name-too-long", "input.columns: a name with more than 512 characters")
         self.seen += len(columns)
-        return [(ROWS, columns, 0, 0)]
+        return (ROWS, columns, 0, 0, 1)
 
-    def _text(self, text: Any) -> list[Input]:
+    def _text(self, text: Any) -> Input:
         self._check_text(text)
-        return [(TEXT, (text, text.encode()), 0, 0)]
+        return (TEXT, (text, text.encode()), 0, 0, 1)
 
     def _check_text(self, text: Any) -> None:
         if type(text) is not str:
@@ -107,7 +106,7 @@ class InputReader:
         if len(text) > self._limits.text:
             raise Refused("too-large", "input: a text with too many characters")
 
-    def _messages(self, messages: Any) -> list[Input]:
+    def _messages(self, messages: Any) -> Input:
         """The text is that of the last user message (of the first message, if there is none); the exact hash is of
         all messages."""
         if type(messages) is not list:
@@ -120,7 +119,7 @@ class InputReader:
             role, content = self._message(message)
             text = content if role == "user" or text is None else text
             parts += (role, content)
-        return [(TEXT, (text, _SEPARATOR.join(parts).encode()), 0, 0)]
+        return (TEXT, (text, _SEPARATOR.join(parts).encode()), 0, 0, 1)
 
     def _message(self, message: Any) -> tuple[str, str]:
         if type(message) is not dict or type(message["role"]) is not str:
@@ -132,19 +131,19 @@ class InputReader:
         self._check_text(content)
         return message["role"], content
 
-    def _sketch(self, sketch: Any) -> list[Input]:
+    def _sketch(self, sketch: Any) -> Input:
         ready = read_sketch(sketch, self._epochs, self._limits)
         self.seen += len(SKETCH_FIELDS & sketch.keys())
-        return [(ready.kind, ready, 0, 0)]
+        return (ready.kind, ready, 0, 0, 1)
 
-    def _digest(self, digest: Any) -> list[Input]:
+    def _digest(self, digest: Any) -> Input:
         self._check_text(digest)
         if not digest:
             raise Refused("empty", "input.digest: an empty digest")
-        return [(OPAQUE, digest.encode(), 0, 0)]
+        return (OPAQUE, digest.encode(), 0, 0, 1)
 
 
-_READERS: Final[dict[str, Callable[[InputReader, Any], list[Input]]]] = {
+_READERS: Final[dict[str, Callable[[InputReader, Any], Input]]] = {
     "vector": InputReader._vector,
     "embedding": InputReader._vector,
     "tensor": InputReader._tensor,

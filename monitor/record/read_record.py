@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from monitor.record.gathering import Answer, Gathering, Head, Input, Query
+from monitor.record.gathering import MANY, Answer, Gathering, Head, Input, Query
 from monitor.record.hashes import Hashes
 from monitor.record.limits import Limits
 from monitor.record.pseudonyms import Pseudonyms
@@ -44,8 +44,10 @@ class RecordReader:
         """Keys of the last record that were understood."""
         return self._seen + self._inputs.seen + self._answers.seen
 
-    def read(self, record: Json, log_time: int, bare_words: bool) -> list[Query]:
-        """The queries of a record. `log_time` in milliseconds (-1: none); `bare_words` from the scan of its text."""
+    def read(self, record: Json, log_time: int, bare_words: bool, size: int) -> Query:
+        """The queries of a record. `log_time` in milliseconds (-1: none); `bare_words` from the scan of its text, which
+        has `size` bytes."""
+        self._inputs.most = self._limits.queries_in(size)
         self._inputs.seen = self._answers.seen = 0
         self._inputs.bare_words = self._answers.bare_words = bare_words
         head = self._head(record, log_time)
@@ -56,11 +58,11 @@ class RecordReader:
         elif "input" in record:
             output = record.get("output")
             self._seen += 1 if output is None else 2
-            inputs = self._inputs.read(record["input"])
-            answers = self._answers.read(output, len(inputs))
+            inputs = [self._inputs.read(record["input"])]
+            answers = self._answers.read(output, inputs[0][MANY])
         else:
             raise Refused("missing-field", "input: a required field is missing")
-        return [(head, part, one, answers[part]) for part, one in enumerate(inputs)]
+        return head, inputs, answers
 
     def _several(self, record: Json) -> tuple[list[Input], list[Answer]]:
         inputs, outputs = record["inputs"], record.get("outputs")
@@ -71,15 +73,15 @@ class RecordReader:
         self._seen += 1 + (outputs is not None)
         if not inputs:
             raise Refused("empty", "inputs: no query")
-        if len(inputs) > self._limits.queries:
-            raise Refused("too-large", "inputs: too many queries in one record")
+        if len(inputs) > self._inputs.most:
+            raise Refused("too-large", "inputs: too many queries in one record, or for its bytes")
         outputs = [None] * len(inputs) if outputs is None else outputs
         if len(outputs) != len(inputs):
             raise Refused("bad-batch", "outputs: as many as inputs were expected")
         read = [self._inputs.read(one) for one in inputs]
-        if any(len(one) > 1 for one in read):
+        if any(one[MANY] > 1 for one in read):
             raise Refused("bad-batch", "inputs: a batched tensor within a list of inputs")
-        return [one[0] for one in read], [self._answers.read(one, 1)[0] for one in outputs]
+        return read, [self._answers.read(one, 1)[0] for one in outputs]
 
     def _head(self, record: Json, log_time: int) -> Head:
         self._seen = 2

@@ -8,7 +8,7 @@ REASONS: Final = {
     "not-json": "not JSON, cut off, not UTF-8, a number beyond float64, or nested deeper than 1,024",
     "not-object": "JSON, but not an object",
     "duplicate-key": "an object has the same key twice",
-    "too-large": "a ceiling is passed: record, text, elements, columns, classes, keys or queries",
+    "too-large": "a ceiling is passed: record, text, elements, columns, classes, keys, queries or query_bytes",
     "missing-field": "a required field is missing",
     "wrong-type": "a field has another type than the record's schema says",
     "empty": "a name or an input is empty",

@@ -24,6 +24,7 @@ _BOUNDED: Final[Mapping[str, str]] = {
     "classes": "probabilities in one answer",
     "keys": "keys in all objects of one record",
     "queries": "queries in one record",
+    "query_bytes": "bytes of a record for each query in it, at least; 0: any",
     "skew": "microseconds between a record's time and the log's own",
 }
 

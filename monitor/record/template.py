@@ -30,6 +30,7 @@ FIELDS: Final[Mapping[Path, set[int]]] = {
     ("input", "vector"): _LIST,
     ("input", "embedding"): _LIST,
     ("input", "text"): _NEEDED,
+    ("input", "digest"): _NEEDED,
     ("input", "tensor", "shape"): {INTS},
     ("input", "tensor", "datatype"): _NEEDED,
     ("input", "tensor", "data"): _NEEDED,

@@ -40,7 +40,7 @@ def array_inputs(
             stores.append((IMAGES, gathering.add_image(part.tobytes())))
         yield (
             gathering,
-            [(DENSE, shape, store, at + row * size) for store, at in stores for row in range(len(part))],
+            [(DENSE, shape, store, at, len(part)) for store, at in stores],
         )
         report(Progress(min(start + step, len(values)), len(values), "records"))
 

@@ -12,6 +12,7 @@ from detectors.sketch.queries import DENSE, OPAQUE, TEXT
 from monitor.config.sources import FileSettings
 from monitor.config.trouble import Trouble
 from monitor.record.envelope import parse
+from monitor.record.found import Inputs
 from monitor.record.gathering import Gathering, Input
 from monitor.record.hashes import Hashes
 from monitor.record.inputs import InputSketcher
@@ -88,7 +89,7 @@ class _Reader:
         reader.bare_words = True  # not scanned for: look at every number
         for place, one in given:
             try:
-                inputs += reader.read(one)
+                inputs.append(reader.read(one))
             except Refused as refusal:
                 raise _unreadable(place, refusal.detail) from None
             except (Unfamiliar, KeyError, TypeError):
@@ -103,7 +104,7 @@ class _Reader:
         """Add inputs whose numbers lie in the gathering."""
         if not inputs:
             return
-        made, collection = self._sketcher.sketch(inputs, gathering), self.found.collection
+        made, collection = self._sketcher.sketch(Inputs.of(inputs), gathering), self.found.collection
         collection.add_rows(made.rows)
         collection.add_dense(made.dense, made.exact[made.kind == DENSE])
         for kind in (TEXT, OPAQUE):

@@ -127,9 +127,9 @@ def attacks() -> list[Attack]:
         ("wide tensor, FP64", lambda at: tensor([wide // 4, 1], "FP64", eights, at)),
         ("wide tensor, BOOL", lambda at: tensor([wide, 1, 1], "BOOL", ones, at)),
         ("tensor of most dimensions", lambda at: tensor([1] * 7 + [8], "UINT8", bytes(8), at)),
-        ("most queries in a tensor", lambda at: tensor([most, 1], "UINT8", bytes(most), at, batch=True)),
-        ("most queries, no inputs", lambda at: _several(at, "null", most)),
-        ("most queries, digests", lambda at: _several(at, '{"digest":"a"}', most)),
+        ("most queries in a tensor", lambda at: _paid(tensor([most, 1], "UINT8", bytes(most), at, batch=True))),
+        ("most queries, no inputs", lambda at: _paid(_several(at, "null", most))),
+        ("most queries, digests", lambda at: _paid(_several(at, '{"digest":"a"}', most))),
         ("most columns", lambda at: row(at, keys(LIMITS.columns))),
         ("most columns, strings", lambda at: row(at, keys(LIMITS.columns, '"a"'))),
         ("one column", lambda at: row(at, f'{{"a":{at}}}')),
@@ -150,11 +150,18 @@ def attacks() -> list[Attack]:
         ("refused: a list of bare words", lambda at: listed(at, "true", 400_000)),
         ("refused: the same key twice, among most", lambda at: with_field(at, "x", keys(90_000)[:-1] + ',"0":0}')),
         ("refused: cut off", lambda at: filled(at, '{"vector":' + repeated("0", wide))),
+        ("refused: queries of a byte", lambda at: tensor([most, 1], "UINT8", bytes(most), at, batch=True)),
         ("refused: too deep", lambda at: with_field(at, "x", "[" * 2_000)),
         ("refused: too large", lambda at: with_field(at, "x", '"' + "a" * (LIMITS.record) + '"')),
         ("refused: smallest", lambda at: orjson.dumps({"client": "a", "model": "m", "time": START + at})),
     ]  # fmt: skip
     return [Attack(name, make) for name, make in calls]
+
+
+def _paid(payload: bytes) -> bytes:
+    """A record of the most queries, as long as it has to be for so many."""
+    lacking = LIMITS.query_bytes * LIMITS.queries - len(payload)
+    return payload[:-1] + b',"x":"' + b"a" * lacking + b'"}'
 
 
 def _several(at: int, one: str, count: int) -> bytes:

@@ -9,7 +9,8 @@ import pytest
 from edge_records import DECODER, NOON, batch, dumps, facts, record
 
 from monitor.record.columns import ColumnMaker
-from monitor.record.gathering import Gathering, Query
+from monitor.record.found import Found
+from monitor.record.gathering import Gathering
 from monitor.record.read_record import RecordReader
 from monitor.record.rejected import Rejected
 
@@ -25,10 +26,6 @@ def payloads(*hostile: int) -> list[bytes]:
     return [dumps(one) for one in made]
 
 
-def _model(query: Query) -> str:
-    return query[0][4]
-
-
 @pytest.fixture(params=["while it is read", "while its columns are made"])
 def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """The code fails on hostile records with an error that repeats them; the name of the place."""
@@ -39,10 +36,10 @@ def fault(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
             raise OverflowError(str(one))
         return read(self, one, *others)
 
-    def making(self: ColumnMaker, queries: list[Query], places: list[int], gathering: Gathering) -> Any:
-        if any(_model(query) == HOSTILE for query in queries):
-            raise OverflowError(str(queries))
-        return make(self, queries, places, gathering)
+    def making(self: ColumnMaker, found: Found, offsets: Any, gathering: Gathering) -> Any:
+        if HOSTILE in found.heads.model:
+            raise OverflowError(str(found))
+        return make(self, found, offsets, gathering)
 
     if request.param == "while it is read":
         monkeypatch.setattr(RecordReader, "read", reading)
@@ -68,11 +65,11 @@ def test_only_what_fails_is_set_aside(fault: str, hostile: tuple[int, ...]) -> N
 def test_it_costs_a_number_of_attempts_that_grows_with_the_logarithm(monkeypatch: pytest.MonkeyPatch) -> None:
     make, attempts = ColumnMaker.make, []
 
-    def making(self: ColumnMaker, queries: list[Query], *others: Any) -> Any:
-        attempts.append(len(queries))
-        if any(_model(query) == HOSTILE for query in queries):
+    def making(self: ColumnMaker, found: Found, *others: Any) -> Any:
+        attempts.append(len(found))
+        if HOSTILE in found.heads.model:
             raise ValueError
-        return make(self, queries, *others)
+        return make(self, found, *others)
 
     monkeypatch.setattr(ColumnMaker, "make", making)
     assert len(DECODER.decode(batch(payloads(21))).rejected) == 1
@@ -93,10 +90,10 @@ def test_what_no_record_is_to_blame_for_goes_on(problem: type[BaseException], mo
 def test_what_fails_only_together_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     make = ColumnMaker.make
 
-    def making(self: ColumnMaker, queries: list[Query], *others: Any) -> Any:
-        if len(queries) == RECORDS:
+    def making(self: ColumnMaker, found: Found, *others: Any) -> Any:
+        if len(found) == RECORDS:
             raise ValueError("together")
-        return make(self, queries, *others)
+        return make(self, found, *others)
 
     monkeypatch.setattr(ColumnMaker, "make", making)
     with pytest.raises(ValueError, match="together"):

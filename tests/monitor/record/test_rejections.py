@@ -187,6 +187,26 @@ def test_ceilings_are_settings() -> None:
     assert [one.reason for one in small.decode(batch([dumps(one) for one in given])).rejected] == ["too-large"] * 5
 
 
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_record_holds_no_more_queries_than_its_bytes_pay_for(fits: bool) -> None:
+    """What a query costs does not fall with its size: a thousand of one byte each would be the cheapest flood."""
+    given = [record(input=None, inputs=[None] * 40), record(**tensor(shape=[40, 1], data=[0] * 40, batch=True))]
+    sizes = [len(dumps(one)) for one in given]
+    decoder = Decoder(KEYS, Limits(query_bytes=min(sizes) // 40 if fits else 1 + max(sizes) // 40))
+    decoded = decoder.decode(batch([dumps(one) for one in given]))
+    assert [one.reason for one in decoded.rejected] == ["too-large"] * (0 if fits else 2)
+    assert len(decoded.queries) == (80 if fits else 0)
+
+
+@pytest.mark.parametrize("columns", [1, 5])
+def test_an_ordinary_batch_is_no_flood(columns: int) -> None:
+    numbers = base64.b64encode(bytes(1_000 * columns * 4)).decode()
+    usual = {"shape": [1_000, columns], "datatype": "FP32", "data": numbers, "batch": True}
+    answers = {"probabilities": [[0.91, 0.09]] * 1_000}
+    decoded = Decoder(KEYS).decode(batch([dumps(record(input={"tensor": usual}, output=answers))]))
+    assert (len(decoded.queries), decoded.rejected) == (1_000, [])
+
+
 def words(value: Any) -> set[str]:
     """Every piece of six characters of the strings, keys included, in a document."""
     rest, found = [value], set()

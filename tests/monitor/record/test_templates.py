@@ -37,6 +37,7 @@ USUAL: list[dict[str, Any]] = [
     record(input={"columns": {"age": 41, "race": "white", "paid": True, "sum": 1.5, "left": None}}, output=None),
     record(input={"text": "a b c d"}, output={"text": "Yes.", "logprobs": [-1, -0.5]}, extra={"x": {"y": [1]}}),
     record(input={"tensor": IMAGE}, output={"probabilities": {"cat": 0.25, "dog": 0.75}}, latency_ms=3),
+    record(input={"digest": "sha256:0a"}, output={"label": "no"}),
     record(input=None, time="2026-11-21T10:00:00.5+01:00", status=200, request={"logprobs": True, "top_k": 5}),
     record(input={"embedding": [1, -2.5e-3]}, output={"probabilities": [0.1, 0.9], "value": 1, "label": 3}),
     record(model={"name": "m", "version": "2"}, request={"temperature": 0, "max_tokens": 9, "stream": True}),
@@ -58,7 +59,7 @@ class Nothing(TemplateReader):
     """Leaves every record to the general way."""
 
     def read(self, payloads, *_):  # type: ignore[no-untyped-def]
-        return [None] * len(payloads), np.zeros(len(payloads), np.int64)
+        return [], list(range(len(payloads))), 0
 
 
 def same(*payloads: bytes, log_time: int = -1) -> None:
@@ -74,9 +75,9 @@ def taken(*payloads: bytes) -> int:
     read = decoder._templates.read
 
     def counted(*given):  # type: ignore[no-untyped-def]
-        found, unknown = read(*given)
-        counts.append(sum(query is not None for query in found))
-        return found, unknown
+        found, left, unknown = read(*given)
+        counts.append(len(payloads) - len(left))
+        return found, left, unknown
 
     decoder._templates.read = counted  # type: ignore[method-assign]
     decoder.decode(batch(payloads))

@@ -4,7 +4,7 @@ import logging
 import os
 import random
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,8 @@ from monitor.config.sinks import OutboxSettings
 from monitor.config.trouble import Trouble
 from monitor.record import by_template
 from monitor.record.decode import Decoder
-from monitor.record.gathering import Gathering, Input, Query
+from monitor.record.found import Inputs
+from monitor.record.gathering import Gathering, Query
 from monitor.record.group import Group
 from monitor.record.raw import Partition
 from monitor.record.read_record import RecordReader
@@ -424,12 +425,12 @@ def test_a_record_on_which_the_decoder_fails_stops_neither_this_life_nor_the_nex
 ) -> None:
     read, together = RecordReader.read, by_template.inputs
 
-    def failing(self: RecordReader, one: dict[str, Any], *others: Any) -> list[Query]:
+    def failing(self: RecordReader, one: dict[str, Any], *others: Any) -> Query:
         if one["input"]["vector"][0] == 13:
             raise ZeroDivisionError(one["client"])
         return read(self, one, *others)
 
-    def failing_together(group: Group, gathering: Gathering, *others: Any) -> Iterable[Input]:
+    def failing_together(group: Group, gathering: Gathering, *others: Any) -> Inputs:
         if (gathering.numbers[group.span(("input", "vector"))[0]] == 13).any():
             raise ZeroDivisionError(group.text)
         return together(group, gathering, *others)
