@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event
 from types import FrameType
 
@@ -32,7 +32,7 @@ from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import EngineMaker, Partitions
 from monitor.runtime.paths import audit_path, outbox_path
 from monitor.runtime.quiet import tell
-from monitor.runtime.reload import Reloader
+from monitor.runtime.reload import Reloader, SinkRenewal
 from monitor.runtime.responses import responder
 from monitor.runtime.running import announced
 from monitor.runtime.shadow import shadow_of
@@ -67,7 +67,11 @@ def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
         account(audit_path(settings), settings, keys.epoch)
         outbox = Outbox(outbox_path(settings), list(settings.sinks), settings.outbox)
         stack.callback(outbox.close)
-        policies = build_policies(settings.sinks, lambda finding: _read_here(finding, partitions))
+
+        def mine(finding: Finding) -> bool:
+            return _read_here(finding, partitions)
+
+        policies = build_policies(settings.sinks, mine)
         delivery = Delivery(outbox, build_sinks(settings.sinks), policies=policies)
         stack.callback(delivery.stop)
         metrics.count_elsewhere("sink_alerts", "Alerts of each sink, by outcome.", lambda: _outcomes(delivery))
@@ -92,7 +96,7 @@ def run(settings: Settings, reread: Callable[[], Settings]) -> bool:
 
         watch = Watch(metrics, pulse, clocks, ask=ask, turn=lambda: watchdog.step("a turn of the loop"))
         loop = Loop(source, decoder, partitions, outbox, settings.runtime, watch)
-        reload = Reloader(settings, reread, keys, partitions, loop)
+        reload = Reloader(settings, reread, keys, partitions, loop, SinkRenewal(delivery, mine))
 
         def ended() -> bool:
             if asked.is_set():
@@ -153,6 +157,10 @@ def _read_here(finding: Finding, partitions: Partitions) -> bool:
 
 def _gauges(metrics: Metrics, delivery: Delivery, outbox: Outbox) -> None:
     """What the outbox and the sinks say of themselves; nothing new while the outbox cannot be read."""
+    for gone in delivery.gone:
+        for gauge in (metrics.last_success, metrics.broken, metrics.outbox, metrics.held_since):
+            with suppress(KeyError):
+                gauge.remove(gone)
     for name, stats in delivery.stats.items():
         metrics.last_success.labels(name).set(stats.last_success)
         metrics.broken.labels(name).set(name in delivery.broken)

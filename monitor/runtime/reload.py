@@ -7,7 +7,7 @@ them refuses, nothing has happened (decision 0024).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from monitor.alerts.finding import Finding
 from monitor.config.settings import Settings
 from monitor.config.trouble import Trouble, leaves
 from monitor.record.decode import Decoder
@@ -29,13 +30,16 @@ from monitor.runtime.learnt import config_hash
 from monitor.runtime.loop import Loop
 from monitor.runtime.partitions import Partitions
 from monitor.runtime.paths import audit_path
+from monitor.sinks.build import build_policies, build_sinks
+from monitor.sinks.delivery import Delivery
 from monitor.sinks.disk import private
+from monitor.sinks.protocol import Sink
 
 log = logging.getLogger(__name__)
 
 ACTION: Final = "reload"
 _MOST, _PLACE = 32, 200  # places in a line of the audit log, and their characters
-SECTIONS: Final = ("engine", "records", "log")  # what changes while the daemon runs,
+SECTIONS: Final = ("engine", "records", "log", "sinks")  # what changes while the daemon runs,
 RUNTIME: Final = ("poll_seconds", "snapshot_seconds", "snapshot_records", "drain_seconds")  # and of `runtime` this
 
 
@@ -83,7 +87,7 @@ def changeable(name: str) -> bool:
     """Whether a setting can change while the daemon runs.
 
     >>> [changeable(name) for name in ("engine.budget", "runtime.poll_seconds", "runtime.state", "sinks.soc")]
-    [True, True, False, False]
+    [True, True, False, True]
     """
     section, _, key = name.partition(".")
     return section in SECTIONS or (section == "runtime" and key in RUNTIME)
@@ -95,15 +99,39 @@ def mixed(old: Settings, new: Settings) -> Settings:
     return old.model_copy(update={"runtime": runtime, **{name: getattr(new, name) for name in SECTIONS}})
 
 
+@dataclass(frozen=True, slots=True)
+class SinkRenewal:
+    """How sinks change under a daemon that runs. `mine` says whether a finding is of a partition that it reads."""
+
+    delivery: Delivery
+    mine: Callable[[Finding], bool]
+
+    def made(self, old: Settings, new: Settings) -> list[Sink]:
+        """Those that are new or have other settings; nothing is sent yet. Trouble where one cannot be made."""
+        differ = {name: section for name, section in new.sinks.items() if old.sinks.get(name) != section}
+        return build_sinks(differ)
+
+    def take(self, new: Settings, sinks: Sequence[Sink]) -> None:
+        """Put them in force."""
+        policies = build_policies({one.name: new.sinks[one.name] for one in sinks}, self.mine)
+        self.delivery.renew(list(new.sinks), sinks, policies)
+
+
 class Reloader:
     """Takes over new settings. `read` gives them, or raises Trouble or a group of them; `settings` are in force."""
 
     def __init__(
-        self, settings: Settings, read: Callable[[], Settings], keys: Keys, partitions: Partitions, loop: Loop
+        self,
+        settings: Settings,
+        read: Callable[[], Settings],
+        keys: Keys,
+        partitions: Partitions,
+        loop: Loop,
+        sinks: SinkRenewal,
     ) -> None:
         self.settings = settings
         self._read, self._keys = read, keys
-        self._partitions, self._loop = partitions, loop
+        self._partitions, self._loop, self._sinks = partitions, loop, sinks
 
     def __call__(self) -> Outcome:
         """Read them anew and take over what can be; the outcome is in the log and in the audit log."""
@@ -133,6 +161,23 @@ class Reloader:
         if not taken:
             return Outcome(waits=waits)
         settings = mixed(self.settings, new)
+        sinks = self._sinks.made(self.settings, settings)
+        try:
+            self._judge(settings, taken)
+        except BaseException:
+            for one in sinks:
+                one.close()
+            raise
+        if settings.sinks != self.settings.sinks:
+            self._sinks.take(settings, sinks)
+        logging.getLogger("monitor").setLevel(settings.log.level.upper())
+        self.settings = settings
+        return Outcome(taken, waits)
+
+    def _judge(self, settings: Settings, taken: Sequence[str]) -> None:
+        """Give the engines their settings. Trouble, and nothing has happened, where the state of one does not fit."""
+        if all(name.startswith("sinks.") for name in taken):
+            return
         known = load_all(settings.engine, self._keys)
         erasures = load_erasures(settings, self._keys)
         decoder = Decoder(self._keys, Limits.of(settings.records), judges(settings.engine), erasures)
@@ -143,9 +188,6 @@ class Reloader:
             mend = "start the daemon anew with these settings, or leave that setting as it was"
             raise Trouble(what=f"the state does not fit: {problem}", where="engine", mend=mend) from None
         self._loop.renew(decoder, settings.runtime)
-        logging.getLogger("monitor").setLevel(settings.log.level.upper())
-        self.settings = settings
-        return Outcome(taken, waits)
 
 
 def _told(trouble: Trouble) -> dict[str, str]:

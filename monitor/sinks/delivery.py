@@ -36,14 +36,33 @@ class Delivery:
         """`policies` are by the name of the sink; one without has everything told."""
         self._outbox = outbox
         chosen = Backoff() if backoff is None else backoff
-        self._lines = [
-            _Line(Worker(sink, outbox, chosen, clock, chance, steady, policies.get(sink.name))) for sink in sinks
-        ]
+
+        def made(sink: Sink, policy: Policy | None) -> _Line:
+            return _Line(Worker(sink, outbox, chosen, clock, chance, steady, policy))
+
+        self._made: Final = made
+        self._lines: tuple[_Line, ...] = tuple(self._made(sink, policies.get(sink.name)) for sink in sinks)
+        self._gone: set[str] = set()
         outbox.subscribe(self._hear)
 
     def start(self) -> None:
         """Starts one thread for each sink."""
         for line in self._lines:
+            line.thread.start()
+
+    def renew(self, names: Sequence[str], sinks: Sequence[Sink], policies: Mapping[str, Policy]) -> None:
+        """From now on deliver to the sinks of these names: `sinks` are new, or stand in the place of those that have
+        their names, all others stay as they are. Called by the thread that accepts alerts. Whoever goes ends the
+        request that it is in; what waits for a sink waits for its successor, and stays in the outbox where there is
+        none."""
+        fresh = {sink.name for sink in sinks}
+        gone = [line for line in self._lines if line.name in fresh or line.name not in names]
+        self._ended(gone)
+        lines = [self._made(sink, policies.get(sink.name)) for sink in sinks]
+        self._outbox.serve(names)
+        self._lines = (*(line for line in self._lines if line not in gone), *lines)
+        self._gone = {*self._gone, *(line.name for line in gone)} - set(names)
+        for line in lines:
             line.thread.start()
 
     def drain(self, seconds: float) -> dict[str, int]:
@@ -56,12 +75,20 @@ class Delivery:
 
     def stop(self) -> None:
         """Lets each sink end the request it is in, ends the threads and closes the sinks."""
-        for line in self._lines:
+        self._ended(self._lines)
+
+    def _ended(self, lines: Sequence[_Line]) -> None:
+        for line in lines:
             line.end()
-        for line in self._lines:
+        for line in lines:
             if line.thread.ident is not None:
                 line.thread.join(_JOIN)
             line.worker.sink.close()
+
+    @property
+    def gone(self) -> frozenset[str]:
+        """Names of sinks that are no more."""
+        return frozenset(self._gone)
 
     @property
     def stats(self) -> Mapping[str, DeliveryStats]:

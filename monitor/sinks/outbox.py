@@ -78,6 +78,10 @@ class Outbox:
         self._sealer = sealer(self._settings.letters_key)
         self.letters: Final = DeadLetters(self._database, self._settings.letters, clock, self._sealer)
 
+    def serve(self, sinks: Sequence[str]) -> None:
+        """From now on alerts are for these sinks. What waits for another one stays, should it come back."""
+        self._sinks = tuple(sinks)
+
     def accept(self, findings: Sequence[Finding]) -> int:
         """Takes alerts for every sink, all in one transaction that is on the disk when this returns; how many of them
         were new and wait for sinks; what is silenced waits for none. Offsets may move after this call, and not

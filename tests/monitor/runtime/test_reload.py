@@ -173,6 +173,54 @@ def test_a_daemon_is_told_things_while_it_runs(living: Living, package: Path, tm
     assert audit.verify(tmp_path / "state" / "audit.log")[1] is None
 
 
+def test_sinks_come_go_and_change_while_the_daemon_runs(living: Living, tmp_path: Path) -> None:
+    """Nobody loses an alert: each has gone to every sink that was there when it was made, or waits for it."""
+    lines = [line for _, line in records(8_000)]
+    outbox = Outbox(tmp_path / "state" / "outbox.db", ["file", "other"])
+
+    def got(name: str) -> set[str]:
+        path = tmp_path / name
+        return {parse(line).id for line in path.read_bytes().splitlines()} if path.exists() else set()
+
+    def known() -> set[str]:
+        latest = outbox.history.latest(limit=9_999)
+        return {one.id for last in latest for one in outbox.history.revisions(last.finding)}
+
+    living.feed(lines[:6_000])
+    begun = known()
+    living.write(f'[sinks.other]\ntype = "file"\npath = "{tmp_path}/other.ndjson"\n')
+    code, [outcome], said = living.call("reload")
+    assert (code, outcome["taken"], outcome["waits"]) == (0, ["sinks.other"], []), said
+    living.feed(lines[6_000:6_600])
+    both = known()
+    living.until(lambda: outbox.waiting("other") == 0)
+    assert got("other.ndjson") == both - begun
+    assert both > begun
+
+    # a bad one changes nothing, a good one in its place goes on where the one before has ended
+    living.write('[sinks.other]\ntype = "webhook"\nurl = "https://127.0.0.1:1/"\nsecret = {file = "/nowhere"}\n')
+    code, _, said = living.call("reload")
+    assert (code, "mend:" in said) == (2, True)
+    living.daemon.process.send_signal(1)
+    living.daemon.wait_for("new settings refused; nothing has changed")
+    living.write(f'[sinks.other]\ntype = "file"\npath = "{tmp_path}/moved.ndjson"\n')
+    assert living.call("reload")[1][0]["taken"] == ["sinks.other"]
+    living.feed(lines[6_600:7_200])
+    third = known()
+    living.until(lambda: outbox.waiting("other") == 0)
+    assert got("moved.ndjson") == third - both
+    assert got("other.ndjson") == both - begun
+
+    # one that goes gets nothing more; the first sink has missed nothing of all this
+    living.write()
+    assert living.call("reload")[1][0]["taken"] == ["sinks.other"]
+    living.feed(lines[7_200:])
+    living.until(lambda: outbox.waiting("file") == 0)
+    assert got("alerts.ndjson") == known() > third
+    assert got("moved.ndjson") == third - both
+    living.until(lambda: 'probewatch_outbox_alerts{sink="other"}' not in living.daemon.page("/metrics")[1])
+
+
 def look_at(living: Living) -> None:
     """`top`, `tap` and `status` of a daemon that runs."""
     _, [top], _ = living.call("top", "--once", "--every", "1")

@@ -354,3 +354,33 @@ def test_revisions_reach_a_sink_in_their_order(outbox: Outbox, clock: Clock) -> 
     for _ in range(30):
         clock.now += one.step() or 0.0
     assert far.got == [alert.id for alert in revisions]
+
+
+def test_sinks_change_while_alerts_wait(tmp_path: Path) -> None:
+    """What waits for a sink waits for its successor; what is taken out keeps its place; the others are left alone."""
+    outbox = Outbox(tmp_path / "outbox.db", ["far", "near", "odd"])
+    far, near, odd = Far(HOLD, HOLD, HOLD, name="far"), Far(name="near"), Far(HOLD, HOLD, HOLD, name="odd")
+    delivery = Delivery(outbox, [far, near, odd], Backoff(first=0.01, ceiling=0.01, hold=60.0))
+    delivery.start()
+    alerts = several(9)
+    outbox.accept(alerts[:3])
+    delivery.drain(10)
+    assert (far.got, near.got, outbox.waiting("odd")) == ([], ids(3), 3)
+
+    successor, extra = Far(name="far"), Far(name="extra")
+    delivery.renew(["far", "near", "extra"], [successor, extra], {})
+    assert (far.closed, odd.closed, near.closed) == (True, True, False)
+    outbox.accept(alerts[3:6])
+    assert delivery.drain(10) == {"near": 0, "far": 0, "extra": 0}
+    assert (successor.got, extra.got, near.got) == (ids(6), ids(6)[3:], ids(6))
+    assert (outbox.waiting("odd"), delivery.gone, set(delivery.stats)) == (3, {"odd"}, {"near", "far", "extra"})
+
+    back = Far(name="odd")
+    delivery.renew(["odd", "near"], [back], {})
+    outbox.accept(alerts[6:])
+    delivery.drain(10)
+    assert (back.got, near.got, extra.got) == (ids(3) + ids(9)[6:], ids(9), ids(6)[3:])
+    delivery.stop()
+    assert near.closed
+    assert back.closed
+    outbox.close()
