@@ -148,7 +148,7 @@ def broken(what: str, partition: Partition, offset: int) -> Trouble:
     """That no record is to blame."""
     mend = (
         "install the program anew, and take detectors out that are not ours; where that does not help, move the newest"
-        " snapshots of the partition away. No offset was committed"
+        " snapshots of the partition away. No offset from there on was committed"
     )
     return Trouble(what=what, where=f"{partition}, from offset {offset}", mend=mend)
 
