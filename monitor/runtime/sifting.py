@@ -31,6 +31,8 @@ STRETCH: Final = 128  # records that are fed together, with a copy of the state 
 CULPRITS: Final = 8  # decision 0028: each costs a restore; so many of an arrival are looked for,
 OTHERS: Final = 8  # and as many again that are of other clients
 
+FEW: Final = 16  # records that are left out together where there are more
+
 
 class Engine(Protocol):
     """An engine whose state can be copied and put back."""
@@ -80,7 +82,7 @@ class Sifting:
             raise
         except Exception:  # noqa: BLE001  (told below, record by record)
             self._back(before)
-            return self._one_by_one(queries, before)
+            return self._roughly(queries) if self._many else self._one_by_one(queries, before)
         self.parts.append(queries)
         return found
 
@@ -104,9 +106,21 @@ class Sifting:
         self.parts += good
         return found
 
+    def _roughly(self, queries: Queries) -> list[Finding]:
+        """Leaves out a few records together where enough was looked for."""
+        offsets = np.unique(queries.offset).tolist()
+        if len(offsets) > FEW:
+            return [finding for part in _cut(queries, FEW) for finding in self._stretch(part)]
+        self.untested += offsets
+        return []
+
+    @property
+    def _many(self) -> bool:
+        return len(self.culprits) >= CULPRITS + OTHERS
+
     def _hopeless(self, record: Queries) -> bool:
-        known = len(self.culprits)
-        return known >= CULPRITS + OTHERS or (known >= CULPRITS and not self._clients.isdisjoint(record.client))
+        theirs = not self._clients.isdisjoint(record.client)
+        return self._many or (theirs and len(self.culprits) >= CULPRITS)
 
     def _note(self, record: Queries, problem: Exception, before: Arrays) -> None:
         if not self.culprits:
@@ -134,7 +148,7 @@ def broken(what: str, partition: Partition, offset: int) -> Trouble:
     """That no record is to blame."""
     mend = (
         "install the program anew, and take detectors out that are not ours; where that does not help, move the newest"
-        " snapshots of the partition away. No offset was committed"
+        " snapshots of the partition away. No offset from there on was committed"
     )
     return Trouble(what=what, where=f"{partition}, from offset {offset}", mend=mend)
 

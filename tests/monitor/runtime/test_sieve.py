@@ -34,7 +34,7 @@ from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Beside, Partitions
 from monitor.runtime.sieve import ROUNDS
-from monitor.runtime.sifting import CULPRITS, OTHERS, STRETCH
+from monitor.runtime.sifting import CULPRITS, FEW, OTHERS, STRETCH
 from monitor.runtime.watch import Clocks, Watch
 from monitor.sinks.outbox import Outbox
 from monitor.sources.files import FileSource
@@ -278,7 +278,7 @@ def test_whoever_can_break_it_with_every_second_record_makes_it_slow_but_not_slo
         assert log.committed == {P0: records, P1: records}
         assert {at for _, at in life.aside()} >= set(range(0, records, 2))
         arrivals = 2 * records // 200
-        assert Counted.restored <= arrivals * (CULPRITS + OTHERS + 4 + 200 // STRETCH)
+        assert Counted.restored <= arrivals * (CULPRITS + OTHERS + 4 + 2 * (1 + STRETCH // FEW))
     assert costs[1][0] < 2.1 * costs[0][0]
     assert costs[1][1] < 2.1 * costs[0][1]
 
@@ -293,6 +293,16 @@ def test_one_client_that_breaks_it_takes_nobody_along(tmp_path: Path) -> None:
     reasons = Counter(row[0] for row in life.asked("SELECT detail FROM letters"))
     assert reasons["record: ZeroDivisionError while it was judged"] == 2 * CULPRITS
     assert sum(reasons.values()) == 2 * len(culprits)
+
+
+def test_beyond_what_is_looked_for_only_close_neighbours_are_taken_along(tmp_path: Path) -> None:
+    culprits = {*range(CULPRITS + OTHERS), 1_000, 1_500}
+    life = Life(tmp_path, ScriptedSource(made(culprits, 2_000, 97), 2_000, [P0]))
+    life.finish()
+    aside = {at for _, at in life.aside()}
+    assert culprits <= aside
+    assert len(aside) <= STRETCH + 2 * FEW
+    assert all(min(abs(at - one) for one in culprits) < FEW for at in aside if at >= STRETCH)
 
 
 def test_a_partition_that_went_to_somebody_else_is_not_claimed_back(tmp_path: Path) -> None:
