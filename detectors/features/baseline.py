@@ -13,6 +13,8 @@ Floats = NDArray[np.float64]
 #: a real table), one swept base in ten is one but for a column (.05 to .13); one client differs from the other.
 RATES = ((1.0, 19.0), (1.0, 9.0))
 PAIRED = 12  # columns whose pairs are looked at for dependence
+CROWD = 64  # inputs of other clients among which an input's nearest is looked for: about a window
+BY_CHANCE = float(np.log(CROWD / 0.05))  # nats of an agreement that one row in twenty has with one of so many
 
 
 class Baseline(NamedTuple):
@@ -26,7 +28,8 @@ class Baseline(NamedTuple):
     column. `size` and `output` are the logarithms of input and output sizes that 99 % of the blocks of trusted clients
     stay below. `rates` (2, 2): alpha and beta of the population's rates of training records among whole queries, and
     among swept bases. `own` are median and spread of what the operator's own autoencoder says of trusted clients'
-    inputs.
+    inputs. Rows: `shared` (2, columns, 8) are the nats that a cell is worth which two rows share, its bin alone or an
+    equal value, and `chance` those by which near rows have to agree for a link.
     """
 
     near: float
@@ -48,6 +51,8 @@ class Baseline(NamedTuple):
     output: float
     rates: Floats
     own: Floats
+    shared: Floats
+    chance: float
 
 
 def unknown(columns: int = 0) -> Baseline:
@@ -73,4 +78,6 @@ def unknown(columns: int = 0) -> Baseline:
         output=nan,
         rates=np.array(RATES),
         own=np.array([nan, nan]),
+        shared=np.zeros((2, 0, 8)),
+        chance=BY_CHANCE,
     )

@@ -41,6 +41,7 @@ STAR: Final = 32  # linked, and the neighbour is the base itself
 TRAINED: Final = 64  # the model was trained on the input
 TRAINED_ROW: Final = 128  # one column was moved, and the model was trained on a row with another value in it
 SAME_PATCH: Final = 256  # changed in the same few places as the query before, and of another base
+HABIT: Final = 512  # a row moved within coarse bins, and the client's rows agree that much anyway
 
 # sub-streams of a client's queries, which detectors judge by themselves: what an attacker hides among ordinary queries
 CHAINED: Final = 1  # linked to an earlier one, or the first to which one was linked

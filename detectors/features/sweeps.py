@@ -14,7 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from detectors.features.layout import LINKED, REPEAT
+from detectors.features.agreement import within_bins
+from detectors.features.layout import HABIT, LINKED, REPEAT
 from detectors.features.numbers import bits, entropy, quantile
 from detectors.features.similarity import clusters
 
@@ -30,7 +31,7 @@ NAMES: Final = (
     "column_entropy",  # entropy of the moved column over the logarithm of the number of columns
     "columns_moved",  # share of the columns that were moved alone
     "cells_changed",  # mean share of cells in which linked rows differ from their neighbour
-    "jitter",  # share of linked rows that moved in several columns within coarse bins
+    "jitter",  # share of linked rows that moved in several columns within coarse bins, beyond the client's habits
     "dependence",  # dependence between columns, standardised: 0 ordinary, far below for independent columns
     "atypical",  # how rare the cells are, standardised
 )
@@ -96,7 +97,7 @@ def sweeps(window: Any, sensitive: Mask, domain: Floats, out: Floats) -> None:
             linked += 1
             count = bits(entry.mask)
             changed += count / columns
-            jitter += count > 1 and entry.distance < 0.26 * count
+            jitter += within_bins(entry) and not entry.flags & HABIT
             column = moved_column(entry)
             if column >= 0:
                 away += 1

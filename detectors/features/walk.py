@@ -12,12 +12,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from detectors.features import confidence, manifold, prompts, repeats, similarity, sweeps, tempo, training
+from detectors.features.agreement import JITTER, ROW_LINK, habitual, rare, within_bins
 from detectors.features.baseline import Baseline
 from detectors.features.layout import (
     BLOCK,
     ENTRY,
     FIRST_BLOCK,
     FLIP,
+    HABIT,
     HEADER,
     LINKED,
     MOST_COUNTED,
@@ -45,8 +47,6 @@ WIDTH: Final = len(FEATURES)
 SWEPT: Final = FEATURES.index("sweep_column")
 
 SHORT: Final = 0.1  # weight of the newest query in a short moving average
-JITTER: Final = 0.26  # distance per changed cell up to which a row only moved within coarse bins
-ROW_LINK: Final = 1.5  # distance up to which rows are linked
 TEXT_LINK: Final = 0.5  # share of changed MinHash bytes up to which texts are linked
 ACQUAINTED: Final = (
     256  # queries of a model after which the values of its columns are known well enough to count sweeps
@@ -171,10 +171,14 @@ def relate(
         entry.root_label, entry.root_margin = entry.label, entry.p1 - entry.p2
     if best < 0:
         return -1
-    ring = best % window
-    other = state.entries[pages[ring // PAGE], ring % PAGE]
-    entry.mask = changes(kind, packed, sketches[pages[ring // PAGE], ring % PAGE])
+    page, place = pages[best % window // PAGE], best % window % PAGE
+    other, neighbour = state.entries[page, place], sketches[page, place]
+    entry.mask = changes(kind, packed, neighbour)
     near = linked(kind, entry, bits(entry.mask), baseline)
+    if kind == ROWS and near and entry.mask:  # the very same row is linked, however common
+        near = rare(packed, neighbour, baseline)
+        if near and within_bins(entry) and habitual(packed, neighbour, other.base, count, pages, state, baseline):
+            entry.flags |= HABIT
     if near:
         entry.flags |= LINKED
         entry.base = other.base

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.contract import Floats
-from detectors.features.baseline import PAIRED, Baseline, unknown
+from detectors.features.baseline import CROWD, PAIRED, Baseline, unknown
 from detectors.features.manifold import residual
 from detectors.features.neighbours import dense_distance, nearest_stranger, unpack_dense
+from detectors.scoring import agreements
 from detectors.scoring.teaching import fold_of
 from detectors.sketch.queries import DENSE, MAX_WIDTH, ROWS
 
@@ -25,9 +26,9 @@ RANK: Final = 0.62  # principal components, as a share of the sketch's width
 LINK: Final = 0.6  # of the usual nearest distance
 NEAR: Final = 0.62  # usual nearest distance over that of random inputs, until it has been seen
 APART: Final = 0.7  # distance of random inputs over their norm, until it has been seen (decision 0014)
-CROWD: Final = 64  # inputs of other clients among which an input's nearest is looked for
 BY_CHANCE: Final = 0.05  # share of ordinary inputs that may be linked by chance
 DRAWN: Final = 20.0  # samples of a label that weigh as much as those of all labels
+AGREEMENT: Final = frozenset({"shared", "chance"})  # which a dump of before agreements were weighed has not
 STRANGERS: Final = 12  # pairs of inputs of different clients from which that distance is known
 ENOUGH_ROWS: Final = 256  # rows before the dependence of columns is known
 MOST_TOLD: Final = 2.0  # nats that one pair of columns may say: a single odd cell is no independence
@@ -64,12 +65,24 @@ def fit(kind: int, width: int, lesson: Lesson, near: Floats, baseline: Baseline)
     baseline = own(lesson.own, baseline)
     if kind == DENSE and len(sketches) and width > 0:
         return manifold(width, unpack(sketches), labels, scales(lesson, near, baseline))
-    if kind == ROWS:
-        _, first = np.unique(sketches, axis=0, return_index=True)  # a poller's row says once what goes together
-        distinct = np.sort(first)
-        if len(distinct) >= ENOUGH_ROWS:
-            return columns(sketches[distinct], fold_of(lesson.clients[distinct]), baseline)
+    return rows(lesson, baseline) if kind == ROWS and len(sketches) else baseline
+
+
+def rows(lesson: Lesson, baseline: Baseline) -> Baseline:
+    """What rows have in common and what goes together in them: a poller's row says it once."""
+    keys = np.ascontiguousarray(lesson.clients).view(np.uint8).reshape(-1, 8)
+    each = once(np.concatenate([lesson.sketches, keys], axis=1))
+    if len(each) >= ENOUGH_ROWS:
+        baseline = agreements.fit(lesson.sketches[each], lesson.clients[each], baseline)
+    distinct = once(lesson.sketches)
+    if len(distinct) >= ENOUGH_ROWS:
+        return columns(lesson.sketches[distinct], fold_of(lesson.clients[distinct]), baseline)
     return baseline
+
+
+def once(marks: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Places of the rows (n, bytes) that did not stand before, ascending."""
+    return np.sort(np.unique(marks, axis=0, return_index=True)[1])
 
 
 def own(errors: NDArray[np.float32], baseline: Baseline) -> Baseline:
@@ -259,7 +272,8 @@ def load(arrays: dict[str, NDArray[np.float64]]) -> Baseline:
 
     Copies: arrays of a snapshot may only be read, which is another type to the kernels, and each of them would be
     compiled once more, for half a minute and in the middle of reading."""
-    whole: list[Any] = [arrays[name].copy() if arrays[name].ndim else float(arrays[name]) for name in Baseline._fields]
+    given = arrays if AGREEMENT & arrays.keys() else arrays | {name: dump(unknown())[name] for name in AGREEMENT}
+    whole: list[Any] = [given[name].copy() if given[name].ndim else float(given[name]) for name in Baseline._fields]
     return Baseline(*whole)
 
 

@@ -152,8 +152,8 @@ def test_before_anything_is_learnt_nothing_is_strange() -> None:
 
 
 def test_a_link_brings_its_base_into_the_chain_once() -> None:
-    walker = Walker(ROWS, columns=4)
-    sketches = rows([[1, 1, 1, 1], [6, 6, 6, 6], [1, 1, 1, 2], [1, 1, 3, 2], [6, 6, 6, 5]])
+    walker = Walker(ROWS, columns=6)
+    sketches = rows([[1] * 6, [6] * 6, [1, 1, 1, 2, 1, 1], [1, 1, 3, 2, 1, 1], [6, 6, 6, 5, 6, 6]])
     out, _ = walker(sketches, exact=[1, 2, 3, 4, 5], label=[1, 9, 1, 1, 1])
     assert out.routed.tolist() == [0, 0, CHAINED, CHAINED, CHAINED]
     assert out.joined.tolist() == [False, False, True, False, True]
@@ -165,10 +165,10 @@ def test_a_link_brings_its_base_into_the_chain_once() -> None:
 
 
 def test_what_joined_in_one_step_does_not_join_again_in_the_next() -> None:
-    walker = Walker(ROWS, columns=4)
-    out, _ = walker(rows([[1, 1, 1, 1], [1, 1, 1, 2]]), exact=[1, 2])
+    walker = Walker(ROWS, columns=6)
+    out, _ = walker(rows([[1] * 6, [1, 1, 1, 2, 1, 1]]), exact=[1, 2])
     assert out.joined.tolist() == [False, True]
-    out, _ = walker(rows([[1, 1, 2, 1]]), exact=[3])
+    out, _ = walker(rows([[1, 1, 2, 1, 1, 1]]), exact=[3])
     assert (out.routed.tolist(), out.joined.tolist()) == ([CHAINED], [False])
 
 

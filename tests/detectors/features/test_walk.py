@@ -73,15 +73,16 @@ def test_pages_come_as_the_window_grows() -> None:
 
 
 def test_a_near_row_is_linked_and_inherits_its_base() -> None:
-    walker = Walker(ROWS, columns=4)
-    walker(rows([[1, 1, 1, 1], [6, 6, 6, 6], [1, 1, 1, 2], [1, 1, 3, 2]]), exact=[1, 2, 3, 4], label=[1, 1, 1, 4])
+    walker = Walker(ROWS, columns=6)
+    given = [[1, 1, 1, 1, 1, 1], [6, 6, 6, 6, 6, 6], [1, 1, 1, 2, 1, 1], [1, 1, 3, 2, 1, 1]]
+    walker(rows(given), exact=[1, 2, 3, 4], label=[1, 1, 1, 4])
     entries = walker.window()
     assert entries["base"].tolist() == [0, 1, 0, 0]
     assert entries["flags"].tolist() == [0, 0, LINKED | STAR, LINKED | FLIP]
     assert entries["mask"].tolist()[2:] == [0b1000, 0b0100]
     assert entries["root_label"].tolist() == [1, 1, 1, 1]
     assert np.isnan(entries["distance"][0])
-    assert entries["distance"][1:].tolist() == [4, 1, 1]
+    assert entries["distance"][1:].tolist() == [6, 1, 1]
     assert np.isnan(entries["step"]).all(), "rows have no steps"
 
 
@@ -349,17 +350,17 @@ def acquainted(domain: list[float]) -> Walker:
 
 
 def test_a_sweep_is_counted_once_when_it_is_whole() -> None:
-    walker, base = acquainted([4.0, 3.0, 8.0, 8.0]), [0, 0, 5, 5]
+    walker, base = acquainted([4.0, 3.0, 8.0, 8.0, 8.0, 8.0]), [0, 0, 5, 5, 5, 5]
     seen_so_far = []
     for value in (
         base,
-        [1, 0, 5, 5],
-        [2, 0, 5, 5],
-        [2, 0, 5, 5],
-        [3, 0, 5, 5],
-        [4, 0, 5, 5],
-        [0, 1, 5, 5],
-        [0, 2, 5, 5],
+        [1, 0, 5, 5, 5, 5],
+        [2, 0, 5, 5, 5, 5],
+        [2, 0, 5, 5, 5, 5],
+        [3, 0, 5, 5, 5, 5],
+        [4, 0, 5, 5, 5, 5],
+        [0, 1, 5, 5, 5, 5],
+        [0, 2, 5, 5, 5, 5],
     ):
         walker(rows([value]), exact=1 + hash(tuple(value)) % 1_000_000)
         seen_so_far.append(counted(walker)[0])

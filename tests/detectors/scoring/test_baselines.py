@@ -201,7 +201,11 @@ def test_dump_and_load(baseline: Baseline) -> None:
 def test_a_pollers_row_says_once_what_goes_together() -> None:
     before = unknown(4)
     polled = np.repeat(rows(dependent(20)), 100, axis=0)
-    assert baselines.fit(ROWS, 0, lesson(polled), NONE, before) is before
+    one = lesson(polled)._replace(clients=np.zeros(len(polled), np.uint64))
+    assert baselines.fit(ROWS, 0, one, NONE, before) is before
+    everybodys = baselines.fit(ROWS, 0, lesson(polled), NONE, before)
+    assert everybodys.pairs is before.pairs
+    assert everybodys.chance != before.chance, "what many clients have in common is learnt from all of them"
 
 
 def test_errors_of_a_network_have_their_own_scale() -> None:
