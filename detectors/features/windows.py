@@ -22,6 +22,7 @@ SLOT_STEP: Final = 256  # slots and pages are added in steps of at least this ma
 PSEUDONYM: Final = 16
 SLOTTED: Final = ("names", "groups", "last", "capital", "peak", "headers", "trails", "classes")
 CHANGED: Final = tuple(name for name in SLOTTED if name != "trails")
+PART: Final = 16_384  # clients that are looked through at once
 SETTLED, SUSPECT = 0, 1  # grades of clients that do not leave with the rest: judged at least once; under suspicion
 SUSPICION: Final = 0.25  # strength of a named test from which a client is under suspicion: half of what opens a finding
 THEN: Final = "then/"  # in front of the names of arrays that are changes to those without
@@ -136,6 +137,14 @@ class Windows:
         """The most that any of these tests ever said of a client; 0 of one that is not remembered."""
         slot = self._slot(client)
         return 0.0 if slot is None else float(self.peak[slot][tests].max(initial=0.0))
+
+    def peaks(self, tests: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """The same of all remembered clients, in the order of `in_use`; a part at a time, for a million of them would
+        take hundreds of megabytes."""
+        slots = self.in_use()
+        parts = [slots[at : at + PART] for at in range(0, len(slots), PART)]
+        highest = [self.peak[part][:, tests].max(axis=1, initial=0) for part in parts]
+        return np.concatenate([np.zeros(0), *highest])
 
     def _slot(self, client: bytes) -> int | None:
         """The slot of a client, None where it is not remembered."""

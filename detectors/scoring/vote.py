@@ -75,7 +75,7 @@ class Vote:
     @classmethod
     def taught_by(cls, squash: Squash, columns: NDArray[np.int64], taught: Floats) -> Vote:
         """The vote that these squashed rows teach; the seeds are fixed, so it is always the same."""
-        given = [named(row) for row in taught]
+        given = named(taught)
         half = len(given) // 2
         members = voters(half)
         for member in members:
@@ -87,8 +87,7 @@ class Vote:
     def shares(self, rows: Floats) -> Floats:
         """Share of the voters that find each of the rows (n, f) stranger than nearly all they learnt, (n,)."""
         votes = np.zeros(len(rows))
-        for at, squashed in enumerate(self.squash(rows[:, self.columns])):
-            row = named(squashed)
+        for at, row in enumerate(named(self.squash(rows[:, self.columns]))):
             loud = [member.score_one(row) > limit for member, limit in zip(self.members, self.limits, strict=True)]
             votes[at] = np.mean(loud)
         return votes
@@ -109,6 +108,6 @@ class Vote:
         return cls.taught_by(squash, arrays["columns"].astype(np.int64), arrays["taught"])
 
 
-def named(squashed: Floats) -> dict[int, float]:
-    """A squashed row as river has it: a dictionary of values between 0 and 1."""
-    return dict(enumerate((squashed / (2 * LIMIT) + 0.5).tolist()))
+def named(squashed: Floats) -> list[dict[int, float]]:
+    """Squashed rows as river has them: dictionaries of values between 0 and 1."""
+    return [dict(enumerate(row)) for row in (squashed / (2 * LIMIT) + 0.5).tolist()]

@@ -299,7 +299,7 @@ class View:
         for stream in self.streams:
             slots = stream.windows.in_use()
             names.append(np.ascontiguousarray(stream.windows.names[slots, :8]).view(np.uint64)[:, 0])
-            peaks.append(stream.windows.peak[slots][:, ~self.bank.learnt].max(axis=1, initial=0.0).astype(np.float64))
+            peaks.append(stream.windows.peaks(~self.bank.learnt))
         return by_client(np.concatenate(names), np.concatenate(peaks))
 
     def rename(self, renaming: Renaming) -> None:

@@ -191,9 +191,8 @@ def test_a_second_host_takes_over_without_a_common_disk(bucket: BucketSettings, 
     quiet = Process(tmp_path / "quiet", some_log())
     quiet.finish()
     log = some_log()
-    one, two = Process(tmp_path / "one", log, every=10), Process(tmp_path / "two", log, size=7, every=10)
-    for process in (one, two):
-        process.partitions._store = SnapshotBucket(bucket)
+    one = Process(tmp_path / "one", log, every=10, elsewhere=SnapshotBucket(bucket))
+    two = Process(tmp_path / "two", log, size=7, every=10, elsewhere=SnapshotBucket(bucket))
     one.step(7)  # and then it is gone
     two.finish()
     assert two.value("partitions_taken_total", how="snapshot") == 2

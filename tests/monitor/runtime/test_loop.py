@@ -34,7 +34,7 @@ from monitor.runtime.logs import start_log
 from monitor.runtime.loop import Loop
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.partitions import Partitions
-from monitor.runtime.snapshots import Snapshot
+from monitor.runtime.snapshots import Snapshot, SnapshotStore
 from monitor.runtime.watch import Clocks, Watch
 from monitor.sinks.outbox import Outbox
 from monitor.sources.protocol import Quarantined
@@ -54,12 +54,13 @@ class Process:
     waiting: int = 100_000
     rebuild: int = 0
     clock: Clock = field(default_factory=lambda: Clock(1000.0))
+    elsewhere: SnapshotStore | None = None  # None: snapshots lie in the folder
 
     def __post_init__(self) -> None:
         self.source = ScriptedSource(self.log, self.size, self.mine)
         self.outbox = Outbox(self.folder / "outbox.db", ["a"], OutboxSettings(waiting=self.waiting))
         self.metrics = Metrics()
-        self.store = SnapshotFolder(self.folder / "snapshots")
+        self.store = SnapshotFolder(self.folder / "snapshots") if self.elsewhere is None else self.elsewhere
         self.partitions = Partitions(
             make_engine,
             self.store,
