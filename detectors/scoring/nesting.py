@@ -14,7 +14,8 @@ def nested(name: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[A
 
 
 def copied(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """The same arrays, which do not change any more: for those that kernels write into."""
+    """The same arrays, which nothing changes that is done to these: for those that kernels write into, and for state
+    that an engine goes on from and that is wanted again."""
     return {name: array.copy() for name, array in arrays.items()}
 
 

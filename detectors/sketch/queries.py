@@ -167,9 +167,9 @@ class Queries:
         """All but the queries of the records at those offsets; the tables stay whole."""
         left = np.flatnonzero(~np.isin(self.offset, offsets))
         named = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _TABLES}
-        return replace(self, **{name: _at(column, left) for name, column in named.items()})
+        return replace(self, **{name: rows_of(column, left) for name, column in named.items()})
 
 
-def _at(column: Any, places: NDArray[np.int64]) -> Any:
-    """Those of a column, which is an array or a list."""
-    return column[places] if isinstance(column, np.ndarray) else [column[at] for at in places.tolist()]
+def rows_of(column: Any, rows: NDArray[np.int64]) -> Any:
+    """Some rows of a column, which is an array or a list, in any order."""
+    return column[rows] if isinstance(column, np.ndarray) else [column[at] for at in rows.tolist()]

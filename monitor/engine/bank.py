@@ -31,8 +31,7 @@ class Bank:
     marked as sensitive, with their names, which the operator wrote down and a finding may therefore show; `training`
     to what is known of the records that it was trained on; `evaluators` to the pseudonyms of clients whose work it is
     to put the same set of inputs to one version after the other; `drills` are the pseudonyms of the groups of drills.
-    `whole` (tests,) marks those that are asked about all
-    queries of a client alone."""
+    `whole` (tests,) marks those that are asked about all queries of a client alone."""
 
     def __init__(
         self,

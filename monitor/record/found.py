@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.sketch.queries import rows_of
 from monitor.record.gathering import MANY, Answer, Gathering, Input, Query
 
 Ints = NDArray[np.int64]
@@ -31,9 +32,7 @@ class Columns:
 
 
 def _some(column: Any, rows: Ints) -> Any:
-    if isinstance(column, Columns):
-        return column.take(rows)
-    return [column[at] for at in rows.tolist()] if type(column) is list else column[rows]
+    return column.take(rows) if isinstance(column, Columns) else rows_of(column, rows)
 
 
 def _all(columns: list[Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from detectors.scoring.nesting import copied
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
 from monitor.engine.changes import joined
@@ -17,7 +18,6 @@ from monitor.record.raw import Partition
 from monitor.runtime.generations import program
 from monitor.runtime.metrics import Metrics
 from monitor.runtime.saving import Inline, Saving
-from monitor.runtime.sifting import copied
 from monitor.runtime.snapshots import Arrays, FencedError, Refused, Snapshot, SnapshotStore
 from monitor.sources.protocol import Bounds, Quarantined
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
@@ -30,7 +29,6 @@ ENGINE_FAILED: Final = "engine-failed"
 STRETCH: Final = 128  # records that are fed together, with a copy of the state before them
 CULPRITS: Final = 8  # decision 0028: each costs a restore; so many of an arrival are looked for,
 OTHERS: Final = 8  # and as many again that are of other clients
-
 FEW: Final = 16  # records that are left out together where there are more
 
 
@@ -160,11 +158,6 @@ def without(batch: RawBatch, decoded: Decoded, aside: Mapping[int, str]) -> Deco
     sizes = dict(zip(batch.offsets.tolist(), map(len, batch.payloads), strict=True))
     left_out = [Rejected(batch.partition, at, ENGINE_FAILED, why, sizes[at]) for at, why in sorted(aside.items())]
     return replace(decoded, queries=decoded.queries.without(list(aside)), rejected=[*decoded.rejected, *left_out])
-
-
-def copied(arrays: Arrays) -> dict[str, NDArray[Any]]:
-    """State that later queries do not change."""
-    return {name: array.copy() for name, array in arrays.items()}
 
 
 def _cut(queries: Queries, records: int) -> Iterator[Queries]:

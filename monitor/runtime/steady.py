@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Final, Generic, Protocol, TypeVar
 
+from detectors.scoring.nesting import copied
 from detectors.sketch.queries import Queries
 from monitor.alerts.finding import Finding
 from monitor.engine.partition import PartitionEngine
@@ -16,7 +17,7 @@ from monitor.engine.stream import Judged
 from monitor.record.decode import Decoded, Decoder
 from monitor.record.raw import RawBatch
 from monitor.runtime.faults import NOT_THEIRS
-from monitor.runtime.sifting import Sifting, copied, prove, without
+from monitor.runtime.sifting import Sifting, prove, without
 from monitor.runtime.snapshots import Arrays
 from monitor.runtime.warmup import made_up
 

@@ -5,6 +5,7 @@ import os
 import random
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,7 @@ class Process:
     rebuild: int = 0
     clock: Clock = field(default_factory=lambda: Clock(1000.0))
     elsewhere: SnapshotStore | None = None  # None: snapshots lie in the folder
+    executor: Executor | None = None  # None: they are written at once
 
     def __post_init__(self) -> None:
         self.source = ScriptedSource(self.log, self.size, self.mine)
@@ -69,6 +71,7 @@ class Process:
             config_hash="c",
             key_epoch=OPEN_KEYS.epoch,
             rebuild=self.rebuild,
+            executor=self.executor,
         )
         self.pulse = Pulse(self.clock, 60)
         watch = Watch(self.metrics, self.pulse, Clocks(self.clock, self.clock))

@@ -8,23 +8,14 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from clock import Clock
-from standin import Log, ScriptedSource, make_engine, record
+from standin import Log, make_engine, record
+from test_loop import Process
 
-from monitor.config.runtime import RuntimeSettings
-from monitor.config.sinks import OutboxSettings
-from monitor.record.decode import Decoder
 from monitor.record.raw import Partition
 from monitor.runtime.folder import SnapshotFolder
-from monitor.runtime.health import Pulse
 from monitor.runtime.keys import OPEN_KEYS
-from monitor.runtime.loop import Loop
-from monitor.runtime.metrics import Metrics
-from monitor.runtime.partitions import Partitions
 from monitor.runtime.saving import Saving
 from monitor.runtime.snapshots import Snapshot
-from monitor.runtime.watch import Clocks, Watch
-from monitor.sinks.outbox import Outbox
 
 P0, P1 = Partition("queries", 0), Partition("queries", 1)
 
@@ -44,36 +35,6 @@ class SlowFolder(SnapshotFolder):
         super().save(snapshot)
 
 
-class Process:
-    """A daemon's loop over a log of two partitions, ten records of each a turn, a snapshot after as many."""
-
-    def __init__(self, folder: Path, log: Log, executor: ThreadPoolExecutor) -> None:
-        self.log, self.source, self.metrics = log, ScriptedSource(log, 10), Metrics()
-        self.store, self.clock = SlowFolder(folder / "snapshots"), Clock(0.0)
-        self.partitions = Partitions(
-            make_engine,
-            self.store,
-            self.clock,
-            self.metrics,
-            config_hash="c",
-            key_epoch=OPEN_KEYS.epoch,
-            executor=executor,
-        )
-        outbox = Outbox(folder / "outbox.db", ["a"], OutboxSettings())
-        watch = Watch(self.metrics, Pulse(self.clock, 60), Clocks(self.clock, self.clock))
-        settings = RuntimeSettings(snapshot_records=10)
-        self.loop = Loop(self.source, Decoder(OPEN_KEYS), self.partitions, outbox, settings, watch)
-
-    def step(self, turns: int = 1) -> None:
-        for _ in range(turns):
-            self.clock.now += 1
-            self.loop.step()
-
-    def count(self, outcome: str) -> float:
-        found = self.metrics.registry.get_sample_value("probewatch_snapshots_total", {"outcome": outcome})
-        return 0.0 if found is None else found
-
-
 @pytest.fixture
 def executor() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(1) as one:
@@ -81,91 +42,102 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 
 
 @pytest.fixture
-def process(tmp_path: Path, executor: ThreadPoolExecutor) -> Iterator[Process]:
+def disk(tmp_path: Path, executor: ThreadPoolExecutor) -> Iterator[SlowFolder]:
+    """Lets its writers go before the executor waits for them."""
+    disk = SlowFolder(tmp_path / "snapshots")
+    yield disk
+    disk.may.set()
+
+
+@pytest.fixture
+def process(tmp_path: Path, disk: SlowFolder, executor: ThreadPoolExecutor) -> Process:
+    """A daemon's loop over a log of two partitions, ten records of each a turn, a snapshot after as many."""
     log = Log({part: [record(f"client-{part.number}-{at % 3}", at) for at in range(90)] for part in (P0, P1)})
-    process = Process(tmp_path, log, executor)
-    yield process
-    process.store.may.set()
+    return Process(tmp_path, log, size=10, every=10, elsewhere=disk, executor=executor)
 
 
-def settle(process: Process) -> None:
+def snapshots(process: Process, outcome: str) -> float:
+    return process.value("snapshots_total", outcome=outcome)
+
+
+def settle(process: Process, disk: SlowFolder) -> None:
     """Let the disk work, and wait until it has."""
-    process.store.may.set()
+    disk.may.set()
     while process.partitions.busy:
         pass
 
 
-def test_the_stream_goes_on_and_what_was_copied_is_committed(process: Process) -> None:
+def test_the_stream_goes_on_and_what_was_copied_is_committed(process: Process, disk: SlowFolder) -> None:
     process.step(4)
-    assert process.metrics.registry.get_sample_value("probewatch_queries_total") == 80
+    assert process.value("queries_total") == 80
     assert process.log.committed == {}
-    assert process.store.asked == 1, "one at a time"
-    settle(process)
+    assert disk.asked == 1, "one at a time"
+    settle(process, disk)
     process.source.paused = {P0, P1}
     process.step()
     assert process.log.committed[P0] == 10, "the state of the first turn, though forty have been read"
-    kept = next(SnapshotFolder(process.store._shelf._folder).load(P0, OPEN_KEYS.epoch))
+    kept = next(SnapshotFolder(disk._shelf._folder).load(P0, OPEN_KEYS.epoch))
     assert isinstance(kept, Snapshot)
     assert (kept.next_offset, int(kept.arrays["counts"].sum())) == (10, 10)
 
 
-def test_the_other_partition_is_next_and_the_end_waits_for_all(process: Process) -> None:
-    process.store.may.set()
+def test_the_other_partition_is_next_and_the_end_waits_for_all(process: Process, disk: SlowFolder) -> None:
+    disk.may.set()
     process.loop.run(lambda: False)
     assert process.log.committed == {P0: 90, P1: 90}
-    assert process.count("failed") == 0
+    assert snapshots(process, "failed") == 0
     again = process.partitions.take(P0)
     assert again == 90
 
 
-def test_a_disk_that_fails_costs_a_snapshot_and_the_next_is_whole(process: Process) -> None:
-    process.store.problem = OSError(28, "No space left on device")
+def test_a_disk_that_fails_costs_a_snapshot_and_the_next_is_whole(process: Process, disk: SlowFolder) -> None:
+    disk.problem = OSError(28, "No space left on device")
     process.step()
-    settle(process)
+    settle(process, disk)
     process.step()
     assert process.log.committed == {}
-    assert process.count("failed") >= 1
-    process.store.problem = None
+    assert snapshots(process, "failed") >= 1
+    disk.problem = None
     process.clock.now += 3_600
     process.loop.run(lambda: False)
     assert process.log.committed == {P0: 90, P1: 90}
 
 
-def test_a_partition_that_leaves_meanwhile_is_not_committed(process: Process) -> None:
+def test_a_partition_that_leaves_meanwhile_is_not_committed(process: Process, disk: SlowFolder) -> None:
     process.step()
     process.source.rebalance(lost=[P0])
     process.step()
-    settle(process)
+    settle(process, disk)
     process.step()
     assert P0 not in process.log.committed
-    assert process.count("saved") >= 1, "it was written for whoever has it now"
+    assert snapshots(process, "saved") >= 1, "it was written for whoever has it now"
 
 
-def test_one_that_comes_back_begins_with_what_was_being_written(process: Process) -> None:
+def test_one_that_comes_back_begins_with_what_was_being_written(process: Process, disk: SlowFolder) -> None:
     process.step()
     process.source.rebalance(lost=[P0])
     process.source.rebalance(gained=[P0])
-    process.store.may.set()
+    disk.may.set()
     process.step()
     assert process.partitions.origins[str(P0)]["next_offset"] == 10
     process.loop.run(lambda: False)
     assert process.log.committed == {P0: 90, P1: 90}
 
 
-def test_engines_are_renewed_after_the_old_state_is_written(process: Process) -> None:
+def test_engines_are_renewed_after_the_old_state_is_written(process: Process, disk: SlowFolder) -> None:
     process.step()
-    process.store.may.set()
+    disk.may.set()
     process.partitions.renew(make_engine, "d")
-    assert process.store.asked == 1
+    assert disk.asked == 1
     assert not process.partitions.busy
     process.loop.run(lambda: False)
     assert process.log.committed == {P0: 90, P1: 90}
 
 
-def test_a_fault_of_ours_ends_the_loop(process: Process) -> None:
-    process.store.problem = ValueError("the array would have to be pickled")
+def test_a_fault_of_ours_ends_the_loop(process: Process, disk: SlowFolder) -> None:
+    disk.problem = ValueError("the array would have to be pickled")
     process.step()
-    process.store.may.set()
+    disk.may.set()
     with pytest.raises(ValueError, match="pickled"):
         process.loop.run(lambda: False)
 
