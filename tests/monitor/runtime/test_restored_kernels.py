@@ -21,7 +21,7 @@ from monitor.runtime.warmup import made_up
 
 def compiled() -> dict[str, int]:
     found = (one for one in gc.get_objects() if isinstance(one, Dispatcher))
-    ours = (one for one in found if one.py_func.__module__.startswith("detectors"))
+    ours = (one for one in found if (one.py_func.__module__ or "").startswith("detectors"))
     return {f"{one.py_func.__module__}.{one.py_func.__name__}": len(one.signatures) for one in ours}
 
 
